@@ -1,0 +1,1 @@
+"""Probabilistic programs as JAX functions."""
