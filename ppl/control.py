@@ -1,0 +1,205 @@
+"""How handlers travel through JAX's control flow.
+
+A rule gets `run(contexts, jaxpr, args) -> (outputs, records)`, which interprets a jaxpr under all handlers, and
+rebuilds its control-flow equation around it: contexts flow in as extra inputs, records flow out as extra outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from storax import jaxprs
+from storax.effects import Context, Handler, Record
+from storax.errors import ControlFlowError, ModelError
+from storax.surveying import survey, views
+
+Outcome = tuple[list[Any], list[dict[str, Any]]]
+Rule = Callable[[Callable[..., Outcome], Sequence[Handler], Sequence[Context], Any, Sequence[Any]], Outcome]
+
+
+def given_inside(handlers: Sequence[Handler], contexts: Sequence[Context], body: Any) -> list[dict[str, Any]]:
+    """Per handler, the given values that belong to sites of this loop body."""
+    seen = views(handlers, survey(body))
+    return [{n: c.given[n] for n in sites if n in c.given} for sites, c in zip(seen, contexts, strict=True)]
+
+
+def scan_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:
+    loop = jaxprs.Scan.read(equation.params, inputs)
+    given = given_inside(handlers, contexts, loop.body)
+    invariant = Invariants(loop.consts)
+
+    def step(carry: Any, x: Any) -> Any:
+        i, xs, given = x
+        inner = [c.step(i, g) for c, g in zip(contexts, given, strict=True)]
+        outputs, records = run(inner, loop.body, [*loop.consts, *carry, *xs])
+        return outputs[: len(carry)], (outputs[len(carry) :], invariant.remove(records))
+
+    carry, (ys, records) = lax.scan(
+        step, loop.carry, (jnp.arange(loop.length), loop.xs, given), loop.length, loop.reverse, loop.unroll
+    )
+    return [*carry, *ys], invariant.restore(records, loop.length)
+
+
+class Invariants:
+    """Parameters that no iteration changes: kept out of what a loop stacks.
+
+    Stacking them would hold, and later factorise, one covariance matrix a time step.
+    """
+
+    def __init__(self, consts: Sequence[Any]) -> None:
+        self.consts = consts
+        self.kept: dict[tuple[int, str], list[Any]] = {}
+
+    def is_invariant(self, leaf: Any) -> bool:
+        return not isinstance(leaf, jax.core.Tracer) or any(leaf is c for c in self.consts)
+
+    def remove(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        out: list[dict[str, Any]] = []
+        for level, named in enumerate(records):
+            out.append({})
+            for name, r in named.items():
+                kept = [leaf if self.is_invariant(leaf) else None for leaf in r.leaves]
+                self.kept[level, name] = kept
+                varying = [leaf for leaf, k in zip(r.leaves, kept, strict=True) if k is None]
+                out[level][name] = r.replace(leaves=varying)
+        return out
+
+    def restore(self, records: list[dict[str, Any]], length: int) -> list[dict[str, Any]]:
+        def one(level: int, name: str, r: Record) -> Record:
+            varying, kept = iter(r.leaves), self.kept[level, name]
+            leaves = [next(varying) if k is None else k for k in kept]
+            return r.replace(leaves=leaves).lifted(length, tuple(k is None for k in kept))
+
+        return [{n: one(level, n, r) for n, r in named.items()} for level, named in enumerate(records)]
+
+
+def while_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:
+    loop = jaxprs.While.read(equation.params, inputs)
+
+    def condition(state: Any) -> Any:
+        i, carry = state
+        inner = [c.step(i, {}) for c in contexts]
+        return run(inner, loop.condition, [*loop.condition_consts, *carry])[0][0]
+
+    def body(state: Any) -> Any:
+        i, carry = state
+        inner = [c.step(i, {}) for c in contexts]
+        return i + 1, run(inner, loop.body, [*loop.body_consts, *carry])[0]
+
+    _, carry = lax.while_loop(condition, body, (0, loop.carry))
+    return carry, [{} for _ in contexts]
+
+
+def cond_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:
+    index, branches, operands = jaxprs.Branches.read(equation.params, inputs)
+
+    def taken(branch: Any) -> Callable[..., Outcome]:
+        def f(contexts: Any, operands: Any) -> Outcome:
+            outputs, records = run(contexts, branch, operands)
+            return outputs, [{n: r.in_branch() for n, r in named.items()} for named in records]
+
+        return f
+
+    functions = [taken(b) for b in branches]
+    everything: list[dict[str, Any]] = [{} for _ in contexts]
+    for f in functions:
+        for all_, named in zip(everything, jax.eval_shape(f, contexts, operands)[1], strict=True):
+            for name, r in named.items():
+                first = all_.setdefault(name, r)
+                if jax.tree.structure(first) != jax.tree.structure(r) or signature(first) != signature(r):
+                    raise ModelError(
+                        f"{r.site.label} is not alike in all branches of a lax.cond or lax.switch (at "
+                        f"{first.site.source} and {r.site.source}): the value's shape and dtype, the shape of its "
+                        f"log density and whether it is observed must agree. Give the two sites different names."
+                    )
+
+    def padded(f: Callable[..., Outcome]) -> Callable[..., Outcome]:
+        def g(contexts: Any, operands: Any) -> Outcome:
+            outputs, records = f(contexts, operands)
+            absent = [  # in a branch without the site: zeros, and False in `active`
+                {n: jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), r) for n, r in all_.items()}
+                for all_ in everything
+            ]
+            return outputs, [{**a, **named} for a, named in zip(absent, records, strict=True)]
+
+        return g
+
+    return lax.switch(index, [padded(f) for f in functions], contexts, operands)
+
+
+def signature(tree: Any) -> list[Any]:
+    return [(x.shape, x.dtype) for x in jax.tree.leaves(tree)]
+
+
+def call_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:
+    return run(contexts, jaxprs.callee(equation.params), inputs)
+
+
+def remat_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:
+    remat = jaxprs.Remat.read(equation.params)
+
+    @jax.checkpoint(policy=remat.policy, prevent_cse=remat.prevent_cse)
+    def body(contexts: Any, inputs: Any) -> Outcome:
+        return run(contexts, remat.body, inputs)
+
+    return body(contexts, inputs)
+
+
+def custom_derivative_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:
+    """Values pass; derivatives do not: the user's rule is for the body, and the handled body is another function."""
+
+    @jax.custom_jvp
+    def body(contexts: Any, inputs: Any) -> Outcome:
+        return run(contexts, jaxprs.callee(equation.params), inputs)
+
+    @body.defjvp
+    def refuse(primals: Any, tangents: Any) -> Any:
+        names = ", ".join(repr(n) for n in survey(jaxprs.callee(equation.params)))
+        raise ControlFlowError(
+            f"The sites {names} are inside a function with a custom derivative rule (jax.custom_jvp or "
+            f"jax.custom_vjp), which says nothing of how their densities change. Sample outside of that function and "
+            f"pass the values in."
+        )
+
+    return body(contexts, inputs)
+
+
+def vmap_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:
+    body, mapped, size = (equation.params[k] for k in ("jaxpr", "mapped", "size"))
+    given = given_inside(handlers, contexts, body)
+
+    def lane(i: Any, given: Any, *inputs: Any) -> Outcome:
+        return run([c.step(i, g) for c, g in zip(contexts, given, strict=True)], body, inputs)
+
+    axes = (0, 0, *(0 if m else None for m in mapped))
+    outputs, records = jax.vmap(lane, in_axes=axes, axis_size=size)(jnp.arange(size), given, *inputs)
+    lift = lambda r: r.lifted(size, (True,) * len(r.leaves))  # noqa: E731
+    return outputs, [{n: lift(r) for n, r in named.items()} for named in records]
+
+
+def not_supported(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:
+    names = [i.site.label for sub in jaxprs.sub_jaxprs(equation) for i in survey(sub).values()]
+    raise ControlFlowError(
+        f"{', '.join(names) or 'A site'} is inside {equation.primitive}, which storax does not look into. Sample "
+        f"outside of it and pass the value in."
+    )
+
+
+CONTROL: dict[str, Rule] = {
+    "scan": scan_rule,
+    "while": while_rule,
+    "cond": cond_rule,
+    "jit": call_rule,
+    "closed_call": call_rule,
+    "core_call": call_rule,
+    "remat2": remat_rule,
+    "checkpoint": remat_rule,
+    "custom_jvp_call": custom_derivative_rule,
+    "custom_vjp_call": custom_derivative_rule,
+    "storax_vmap": vmap_rule,
+}

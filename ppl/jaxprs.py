@@ -1,0 +1,136 @@
+"""All that storax knows about the inside of a jaxpr, and about what differs between versions of JAX.
+
+Equations are told apart by the *name* of their primitive: some primitives have no public object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+from jax.extend import core as jex
+
+from storax.primitives import PRIMITIVES
+
+
+def has_sites(jaxpr_or_equation: Any) -> bool:
+    """Is there a random choice inside, at any depth?  JAX has already propagated the answer as an effect."""
+    return any(getattr(e, "prim", None) in PRIMITIVES for e in jaxpr_or_equation.effects)
+
+
+def equations(closed: Any) -> Sequence[Any]:
+    return getattr(closed, "jaxpr", closed).eqns
+
+
+def sub_jaxprs(equation: Any) -> Iterator[Any]:
+    return iter(jex.jaxprs_in_params(equation.params))
+
+
+class Environment:
+    """The values of a jaxpr's variables while it is interpreted."""
+
+    def __init__(self, closed: Any, args: Sequence[Any]) -> None:
+        # From jax 0.11 on a ClosedJaxpr is a Jaxpr: `.jaxpr` returns it and `.consts` stays.
+        self.jaxpr = closed.jaxpr
+        self.values = dict(zip(self.jaxpr.constvars, closed.consts, strict=True))
+        self.values |= dict(zip(self.jaxpr.invars, args, strict=True))
+
+    def read(self, atom: Any) -> Any:
+        return atom.val if isinstance(atom, jex.Literal) else self.values[atom]
+
+    def inputs(self, equation: Any) -> list[Any]:
+        return [self.read(v) for v in equation.invars]
+
+    def write(self, equation: Any, outputs: Sequence[Any]) -> None:
+        self.values.update(zip(equation.outvars, outputs, strict=True))
+
+    def outputs(self) -> list[Any]:
+        return [self.read(v) for v in self.jaxpr.outvars]
+
+
+def evaluate(equation: Any, inputs: Sequence[Any]) -> list[Any]:
+    """Run one equation as it is."""
+    with equation.ctx.manager:  # matmul precision, XLA metadata
+        out = equation.primitive.bind(*inputs, **equation.primitive.get_bind_params(equation.params))
+    return list(out) if equation.primitive.multiple_results else [out]
+
+
+def close(jaxpr: Any) -> Any:
+    return jaxpr if hasattr(jaxpr, "consts") else jex.ClosedJaxpr(jaxpr, ())
+
+
+class Scan(NamedTuple):
+    body: Any
+    consts: list[Any]
+    carry: list[Any]
+    xs: list[Any]
+    length: int
+    reverse: bool
+    unroll: int
+
+    @classmethod
+    def read(cls, params: dict[str, Any], inputs: Sequence[Any]) -> Scan:
+        if "num_consts" in params:  # jax 0.10
+            n, k = params["num_consts"], params["num_carry"]
+        else:  # jax 0.11 on: flat trees of (consts, carry, xs)
+            consts, carry, _ = params["ft_in"].unpack()
+            n, k = len(consts), len(carry)
+        inputs = list(inputs)
+        return cls(params["jaxpr"], inputs[:n], inputs[n : n + k], inputs[n + k :], params["length"],
+                   params["reverse"], params["unroll"])  # fmt: skip
+
+
+class While(NamedTuple):
+    condition: Any
+    body: Any
+    condition_consts: list[Any]
+    body_consts: list[Any]
+    carry: list[Any]
+
+    @classmethod
+    def read(cls, params: dict[str, Any], inputs: Sequence[Any]) -> While:
+        n, k, inputs = params["cond_nconsts"], params["body_nconsts"], list(inputs)
+        return cls(params["cond_jaxpr"], params["body_jaxpr"], inputs[:n], inputs[n : n + k], inputs[n + k :])
+
+
+class Branches(NamedTuple):
+    index: Any
+    branches: tuple[Any, ...]
+    operands: list[Any]
+
+    @classmethod
+    def read(cls, params: dict[str, Any], inputs: Sequence[Any]) -> Branches:
+        return cls(inputs[0], tuple(params["branches"]), list(inputs[1:]))
+
+
+class Remat(NamedTuple):
+    body: Any
+    policy: Any
+    prevent_cse: Any
+
+    @classmethod
+    def read(cls, params: dict[str, Any]) -> Remat:
+        return cls(close(params["jaxpr"]), params["policy"], params["prevent_cse"])
+
+
+def callee(params: dict[str, Any]) -> Any:
+    """The function that a jit, custom_jvp_call or custom_vjp_call equation calls."""
+    return close(params["jaxpr"] if "jaxpr" in params else params["call_jaxpr"])
+
+
+def depends_on(closed: Any, output: int, inputs: Sequence[bool]) -> bool:
+    """Does one output of a jaxpr depend on any of the flagged inputs?"""
+    from jax.interpreters import partial_eval as pe
+
+    used = [i == output for i in range(len(closed.jaxpr.outvars))]
+    _, needed = pe.dce_jaxpr(closed.jaxpr, used)
+    return any(n and flag for n, flag in zip(needed, inputs, strict=True))
+
+
+def as_function(closed: Any) -> Any:
+    return jex.jaxpr_as_fun(closed)
+
+
+def avals(closed: Any) -> list[jax.ShapeDtypeStruct]:
+    return [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in closed.out_avals]

@@ -1,0 +1,66 @@
+"""Where in the user's program something happened, and tracebacks that show only that."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import ParamSpec, TypeVar
+
+from storax.errors import StoraxError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_OURS = frozenset({"storax", "jax", "jaxlib", "functools", "contextlib"})
+
+
+def _is_users(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).split(".")[0] not in _OURS
+
+
+def user_line() -> str:
+    """`"model.py:12"`: the innermost line of the call stack that belongs neither to storax nor to JAX."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if _is_users(frame):
+            return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
+
+
+def last_user_line(traceback: TracebackType | None) -> str:
+    """The innermost line of the user's program in a traceback, with its text if the file can be read."""
+    found = ""
+    while traceback is not None:
+        if _is_users(traceback.tb_frame):
+            found = f"{os.path.basename(traceback.tb_frame.f_code.co_filename)}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return found
+
+
+def _users_frames(traceback: TracebackType | None) -> TracebackType | None:
+    """The same traceback without the frames of storax and JAX."""
+    if traceback is None:
+        return None
+    rest = _users_frames(traceback.tb_next)
+    if not _is_users(traceback.tb_frame):
+        return rest
+    return TracebackType(rest, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)
+
+
+def plain_errors(f: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a public function: our errors leave it with a traceback of the user's own lines."""
+
+    @functools.wraps(f)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return f(*args, **kwargs)
+        except StoraxError as error:
+            error.__traceback__ = _users_frames(error.__traceback__)
+            error.__notes__ = []  # JAX notes there that it has hidden its frames
+            raise error from None
+
+    return wrapper

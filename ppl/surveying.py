@@ -1,0 +1,78 @@
+"""The sites of a program, read off its jaxpr without running anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from storax import jaxprs
+from storax.effects import Handler, SiteInfo, Sites
+from storax.errors import ModelError
+from storax.primitives import PRIMITIVES
+
+
+def survey(closed: Any, place: str = "") -> Sites:
+    """Every site of a jaxpr by name, in program order, with its full shape.
+
+    Anonymous draws are listed under their place in the program, as `interpret` counts it.
+
+    Raises:
+        ModelError: two sites have the same name (other than in two branches of one `lax.cond`).
+    """
+    sites: Sites = {}
+    effectful = 0
+    for equation in jaxprs.equations(closed):
+        if equation.primitive in PRIMITIVES:
+            site, aval = equation.params["site"], equation.outvars[0].aval
+            effectful += not site.name
+            kind = "mark" if site.tree is None else equation.primitive.name
+            found = {site.name or f"{place}#{effectful}": SiteInfo(kind, site, aval.shape, aval.dtype)}
+        elif jaxprs.has_sites(equation):
+            effectful += 1
+            found = _inside(equation, f"{place}#{effectful}")
+        else:
+            continue
+        for name in found.keys() & sites.keys():
+            raise ModelError(_duplicate(sites[name], found[name]))
+        sites |= found
+    return sites
+
+
+def _inside(equation: Any, place: str) -> Sites:
+    bodies = [survey(sub, place) for sub in jaxprs.sub_jaxprs(equation)]
+    kind = equation.primitive.name
+    if kind == "cond":
+        # Branches may share a name: one site with two distributions.
+        return {n: i._replace(conditional=True) for sites in reversed(bodies) for n, i in sites.items()}
+    sites: Sites = {}
+    for body in bodies:  # one, except for the condition and the body of a while_loop
+        for name in body.keys() & sites.keys():
+            raise ModelError(_duplicate(sites[name], body[name]))
+        sites |= body
+    if kind == "while":
+        return {n: i._replace(uncounted=True) for n, i in sites.items()}
+    length = equation.params.get("length") if kind == "scan" else equation.params.get("size")
+    if kind not in ("scan", "storax_vmap"):
+        return sites
+    return {n: i._replace(shape=(length, *i.shape), loops=i.loops + 1) for n, i in sites.items()}
+
+
+def _duplicate(first: SiteInfo, second: SiteInfo) -> str:
+    name, a, b = first.site.name, first.site.source, second.site.source
+    where = f"at {a} and again at {b}" if a != b else f"twice from {a}"
+    advice = f"If one function is called twice, keep its sites apart: sx.scope(f, 'first')(...), giving 'first/{name}'."
+    if first.site.lanes or second.site.lanes:
+        advice += (
+            " If these are the branches of a lax.cond under jax.vmap: with a predicate that differs from lane to "
+            "lane jax.vmap runs both branches. Use sx.vmap, which keeps one."
+        )
+    return f"site {name!r} is sampled {where}; a name must be unique. {advice}"
+
+
+def views(handlers: Sequence[Handler], sites: Sites) -> list[Sites]:
+    """The named sites as each handler sees them, innermost first."""
+    out = []
+    for handler in handlers:
+        out.append({n: i for n, i in sites.items() if i.visible or (handler.sees_hidden and i.site.name)})
+        sites = handler.view(sites)
+    return out

@@ -1,0 +1,157 @@
+"""Checks of what users hand in: names, data, observations.  Each says which site, and what would be right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from storax.effects import Effect
+from storax.errors import ArgumentTypeError, InvalidNameError, ObservationError, ShapeError
+
+
+def check_name(name: Any, call: str) -> str:
+    """A site's name: a non-empty string without "/", which `scope` puts between its prefix and the name."""
+    if not isinstance(name, str):
+        raise ArgumentTypeError(
+            f"{call} needs a name first, a string, and got {name!r} of type {type(name).__name__}: "
+            f'sx.sample("mu", sx.Normal(0.0, 1.0)).'
+        )
+    if not name:
+        raise InvalidNameError(f"{call} got an empty name. Names appear in results: give one that says what it is.")
+    if "/" in name or name.startswith("#"):
+        raise InvalidNameError(
+            f"{call} got the name {name!r}: '/' is reserved for scopes and a leading '#' for anonymous draws. "
+            f"For a prefix use sx.scope(f, {name.split('/')[0]!r})."
+        )
+    return name
+
+
+def is_concrete(tree: Any) -> bool:
+    """Are the numbers known now, rather than when a compiled program runs?"""
+    return not any(isinstance(x, (jax.core.Tracer, jax.ShapeDtypeStruct)) for x in jax.tree.leaves(tree))
+
+
+def as_data(value: Any, what: str) -> Any:
+    """Lists, NumPy arrays, pandas objects and scalars as one numeric array; JAX arrays and tracers as they are.
+
+    Raises:
+        ArgumentTypeError: not numeric (objects, strings, ragged lists).
+    """
+    if isinstance(value, jax.Array):
+        return value
+    try:
+        array = np.asarray(jax.tree.map(np.asarray, value) if isinstance(value, (list, tuple)) else value)
+    except (ValueError, TypeError) as error:
+        raise ArgumentTypeError(f"{what} cannot be made one array of numbers: {error}.") from None
+    if array.dtype == object and all(isinstance(x, (int, float, bool, np.number)) for x in array.ravel()):
+        array = array.astype(float)  # pandas columns of plain numbers
+    if array.dtype.kind not in "biufc" and not jnp.issubdtype(array.dtype, jnp.inexact):
+        raise ArgumentTypeError(
+            f"{what} has dtype {array.dtype}, and numbers are needed. Missing values must be handled first: drop "
+            f"them, or mask them with sx.mask; strings and categories must be coded as integers."
+        )
+    return np.asarray(array, jax.dtypes.canonicalize_dtype(array.dtype))
+
+
+def as_value(value: Any, shape: tuple[int, ...], dtype: Any, label: str) -> Any:
+    """A value for a site of this shape and dtype: nothing is broadcast, nothing is rounded.
+
+    Raises:
+        ShapeError: another shape.
+        ObservationError: numbers with a fraction for an integer site.
+    """
+    value = as_data(value, f"The value of {label}")
+    if value.shape != shape:
+        raise ShapeError(
+            f"{label} has shape {shape}, but was given a value of shape {value.shape}; nothing is broadcast. "
+            f"{_shape_advice(value.shape, shape)}"
+        )
+    return as_dtype(value, dtype, label)
+
+
+def as_dtype(value: Any, dtype: Any, label: str) -> Any:
+    integer = not jnp.issubdtype(dtype, jnp.inexact)
+    if not integer or not jnp.issubdtype(value.dtype, jnp.inexact):
+        return value if value.dtype == dtype else value.astype(dtype)
+    if not is_concrete(value):
+        return value  # scored as it is: a fraction has density zero
+    wrong = np.asarray(value) != np.round(np.asarray(value))
+    if wrong.any():
+        index, bad = first(np.asarray(value), wrong)
+        raise ObservationError(f"{label} takes whole numbers, but its value{index} is {bad}.")
+    return value.astype(dtype)
+
+
+def _shape_advice(came: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    if int(np.prod(came)) == int(np.prod(expected)):
+        return f"Reshape it: value.reshape({expected})."
+    extra = len(came) - len(expected)
+    if extra > 0 and came[extra:] == expected:
+        return f"For {came[:extra]} independent copies write sx.sample(name, distribution, shape={came[:extra]})."
+    return "Give the site the shape of the data with sx.sample(..., shape=...), sx.plate or jax.vmap."
+
+
+def first(values: np.ndarray, wrong: np.ndarray) -> tuple[str, Any]:
+    """The first wrong entry, as text for its index and its value."""
+    index = tuple(int(i) for i in np.argwhere(wrong)[0])
+    text = f"[{', '.join(map(str, index))}]" if index else ""
+    entry = values[index]
+    return text, entry.item() if np.ndim(entry) == 0 else np.asarray(entry).tolist()
+
+
+def check_answer(effect: Effect) -> None:
+    """Refuse an observation that no draw could take, as soon as its numbers are known."""
+    if effect.kind == "sample" and effect.value is not None and effect.site.observed:
+        check_observation(effect.site, effect.value, effect.leaves)
+
+
+def check_observation(site: Any, value: Any, leaves: Any) -> None:
+    """Is every observed number in the support, and none of them nan?  What is not concrete is not checked.
+
+    Raises:
+        ObservationError: with the index and the value of the first that is not, and how many there are.
+    """
+    if not is_concrete(value) or np.size(value) == 0:
+        return
+    with jax.ensure_compile_time_eval():
+        numbers = np.asarray(value)
+        counted = _counted(site, leaves, numbers)
+        if counted is None:
+            return
+        nan = np.isnan(numbers) & counted if np.issubdtype(numbers.dtype, np.inexact) else np.zeros(1, bool)
+        if nan.any():
+            index, _ = first(numbers, nan)
+            raise ObservationError(
+                f"{site.label} was given nan as an observation: value{index}, {int(nan.sum())} in all. Drop the "
+                f"missing entries, or leave them out of the density with sx.mask(f, ~jnp.isnan(y))."
+            )
+        if not is_concrete(leaves):
+            return
+        inside = site.over_lanes(lambda v, *ls: site.distribution(ls).support(v), 1)(numbers, *leaves)
+        outside = ~np.asarray(inside) & _reduced(counted, np.shape(inside))
+        if outside.any():
+            index, bad = first(numbers, outside)
+            support = site.distribution(leaves).support
+            raise ObservationError(
+                f"{site.label} was given an observation outside of the support of its distribution: value{index} = "
+                f"{bad}, {int(outside.sum())} in all; the support is {support}."
+            )
+
+
+def _counted(site: Any, leaves: Any, numbers: np.ndarray) -> np.ndarray | None:
+    """Which entries count: all, but for those a concrete mask leaves out; None if a mask is not known yet."""
+    mask = getattr(jax.tree.unflatten(site.tree, leaves[: site.tree.num_leaves]), "mask", None)
+    if mask is None or callable(mask):
+        return np.ones(numbers.shape, bool)
+    if not is_concrete(mask):
+        return None
+    lanes = site.over_lanes(lambda v, *ls: jnp.broadcast_to(site.distribution(ls).mask_for(v), v.shape), 1)
+    return np.asarray(lanes(numbers, *leaves))
+
+
+def _reduced(counted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """From one flag a number to one flag a draw: the trailing event axes are all alike."""
+    return counted[(Ellipsis, *(0,) * (counted.ndim - len(shape)))] if counted.ndim > len(shape) else counted
