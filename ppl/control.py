@@ -172,14 +172,17 @@ def custom_derivative_rule(run: Any, handlers: Any, contexts: Any, equation: Any
 def vmap_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:
     body, mapped, size = (equation.params[k] for k in ("jaxpr", "mapped", "size"))
     given = given_inside(handlers, contexts, body)
+    invariant = Invariants([x for x, m in zip(inputs, mapped, strict=True) if not m])
 
-    def lane(i: Any, given: Any, *inputs: Any) -> Outcome:
-        return run([c.step(i, g) for c, g in zip(contexts, given, strict=True)], body, inputs)
+    def lane(i: Any, given: Any, lanes: Any) -> Outcome:
+        remaining = iter(lanes)
+        merged = [next(remaining) if m else x for x, m in zip(inputs, mapped, strict=True)]
+        outputs, records = run([c.step(i, g) for c, g in zip(contexts, given, strict=True)], body, merged)
+        return outputs, invariant.remove(records)
 
-    axes = (0, 0, *(0 if m else None for m in mapped))
-    outputs, records = jax.vmap(lane, in_axes=axes, axis_size=size)(jnp.arange(size), given, *inputs)
-    lift = lambda r: r.lifted(size, (True,) * len(r.leaves))  # noqa: E731
-    return outputs, [{n: lift(r) for n, r in named.items()} for named in records]
+    lanes = [x for x, m in zip(inputs, mapped, strict=True) if m]
+    outputs, records = jax.vmap(lane, axis_size=size)(jnp.arange(size), given, lanes)
+    return outputs, invariant.restore(records, size)
 
 
 def not_supported(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:

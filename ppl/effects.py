@@ -9,7 +9,7 @@ nobody has answered is still a site of the result.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -69,6 +69,8 @@ class Effect(NamedTuple):
         """Nobody further out: put the equation into the program, unless the site is settled."""
         if self.settled:
             return self
+        if self.site.hidden:  # its name means nothing to the program further out
+            return self.with_site(name="", hidden=False).ground()
         if self.value is not None:
             return self._replace(value=bind_observe(self.value, self.leaves, self.site))
         if self.kind == "mark":
@@ -92,8 +94,18 @@ class SiteInfo(NamedTuple):
     uncounted: bool = False
 
     @property
-    def latent(self) -> bool:
-        return self.kind == "sample" or (self.kind == "observe" and not self.site.observed)
+    def is_open(self) -> bool:
+        """Is its value still to be chosen?"""
+        return self.kind == "sample"
+
+    @property
+    def is_derived(self) -> bool:
+        return self.site.tree is None
+
+    @property
+    def event_dim(self) -> int:
+        """Trailing axes of the value that its log density does not have."""
+        return jax.tree.unflatten(self.site.tree, [None] * self.site.tree.num_leaves).event_dim
 
     @property
     def visible(self) -> bool:
@@ -124,13 +136,17 @@ class Context(NamedTuple):
 
 
 class Record(Pytree):
-    """What is known of a site after it was answered; `log_prob` and `active` are set by a branch of `lax.cond`."""
+    """What is known of a site after it was answered.
+
+    `log_prob` and `active` are set by a branch of `lax.cond`; `z` and `log_det` by walks between values and R^n.
+    """
 
     value: Any
     leaves: Any
     log_prob: Any = None
     active: Any = None
     log_det: Any = None
+    z: Any = None
     kind: str = static(default="sample")
     site: Site = static(default=Site(""))
 
@@ -150,7 +166,7 @@ class Record(Pytree):
         log_prob = None if self.is_mark else self.score()
         active = jnp.asarray(True) if self.active is None else self.active
         site = self.site.replace(tree=None, lanes=(), shape=())
-        record = Record(self.value, (), log_prob, active, self.log_det, kind=self.kind, site=site)
+        record = self.replace(leaves=(), log_prob=log_prob, active=active, site=site)
         return jax.tree.map(jnp.asarray, record)
 
     def lifted(self, size: int, mapped: tuple[bool, ...]) -> Record:
@@ -161,8 +177,8 @@ class Record(Pytree):
 class Handler(Pytree):
     """Base class: asks nothing, changes nothing."""
 
-    sees_hidden = False  # does it also answer sites that `block` has hidden?
-    in_while = True  # can it work where the number of draws is not known?
+    sees_hidden: ClassVar[bool] = False  # does it also answer sites that `block` has hidden?
+    in_while: ClassVar[bool] = True  # can it work where the number of draws is not known?
 
     def context(self, sites: Sites) -> Context:
         """What flows in, given the sites that the handler will see."""

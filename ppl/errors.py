@@ -69,6 +69,10 @@ class InferenceError(StoraxError, ValueError):
     """The model is not one that this algorithm can handle: no latent sites, discrete latents, ..."""
 
 
+class SamplingWarning(UserWarning):
+    """A run ended, but its draws need a second look."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence that suggests the known name closest to `name`, and lists what there is.
 

@@ -9,7 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jax.extend import core as jex
+from jax.interpreters import partial_eval as pe
 
 from storax.primitives import PRIMITIVES
 
@@ -119,13 +122,70 @@ def callee(params: dict[str, Any]) -> Any:
     return close(params["jaxpr"] if "jaxpr" in params else params["call_jaxpr"])
 
 
+def hoist_constants(closed: Any) -> tuple[list[Any], Any]:
+    """The constants a jaxpr closes over, and the jaxpr with them as its first inputs."""
+    jaxpr = closed.jaxpr
+    invars = [*jaxpr.constvars, *jaxpr.invars]
+    debug_info = jaxpr.debug_info._replace(arg_names=None)
+    return list(closed.consts), jex.ClosedJaxpr(jaxpr.replace(constvars=[], invars=invars, debug_info=debug_info), [])
+
+
+def _taint(closed: Any, flags: Sequence[bool]) -> list[int]:
+    """Per output: 0 does not depend on the flagged inputs, 2 does, 1 went through a loop or a call that may drop it."""
+    taint = {v: 2 for v, flag in zip(closed.jaxpr.invars, flags, strict=True) if flag}
+    read = lambda atom: 0 if isinstance(atom, jex.Literal) else taint.get(atom, 0)  # noqa: E731
+    for equation in closed.jaxpr.eqns:
+        worst = max(map(read, equation.invars), default=0)
+        worst = min(worst, 1) if any(True for _ in sub_jaxprs(equation)) else worst
+        taint |= dict.fromkeys(equation.outvars, worst)
+    return [read(v) for v in closed.jaxpr.outvars]
+
+
 def depends_on(closed: Any, output: int, inputs: Sequence[bool]) -> bool:
     """Does one output of a jaxpr depend on any of the flagged inputs?"""
-    from jax.interpreters import partial_eval as pe
-
     used = [i == output for i in range(len(closed.jaxpr.outvars))]
     _, needed = pe.dce_jaxpr(closed.jaxpr, used)
     return any(n and flag for n, flag in zip(needed, inputs, strict=True))
+
+
+def evaluate_known(closed: Any, unknown: Sequence[bool], inputs: Sequence[Any]) -> list[Any]:
+    """The outputs that do not depend on the unknown inputs, as numbers; the others as `jax.ShapeDtypeStruct`."""
+    out: list[Any] = avals(closed)
+    known = [not t or (t == 1 and not depends_on(closed, i, unknown)) for i, t in enumerate(_taint(closed, unknown))]
+    jaxpr, needed = pe.dce_jaxpr(closed.jaxpr, known)
+    given = [x for x, n in zip(inputs, needed, strict=True) if n]
+    numbers = iter(jex.jaxpr_as_fun(jex.ClosedJaxpr(jaxpr, closed.consts))(*given))
+    return [next(numbers) if k else o for k, o in zip(known, out, strict=True)]
+
+
+def difference(first: Any, second: Any) -> str | None:
+    """What differs between two traces of one function, in words; None if they are the same program."""
+    for a, b in zip(first.consts, second.consts, strict=False):
+        if a is not b and not _same(a, b):
+            return f"an array of shape {jnp.shape(a)} that the model closes over"
+    if len(first.jaxpr.eqns) != len(second.jaxpr.eqns):
+        return "the number of equations"
+    for e, f in zip(first.jaxpr.eqns, second.jaxpr.eqns, strict=True):
+        if e.primitive is not f.primitive:
+            return f"the operation {e.primitive} (now {f.primitive})"
+        for x, y in zip(e.invars, f.invars, strict=False):
+            if isinstance(x, jex.Literal) and isinstance(y, jex.Literal) and not _same(x.val, y.val):
+                return f"a number ({x.val}, then {y.val})"
+        for x, y in zip(sub_jaxprs(e), sub_jaxprs(f), strict=True):
+            inside = difference(close(x), close(y))
+            if inside is not None:
+                return inside
+    return None
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, jax.core.Tracer) or isinstance(b, jax.core.Tracer):
+        return True  # belongs to a trace further out; not ours to compare
+    if jnp.shape(a) != jnp.shape(b) or jnp.result_type(a) != jnp.result_type(b):
+        return False
+    if jnp.issubdtype(jnp.result_type(a), jax.dtypes.prng_key):
+        a, b = jax.random.key_data(a), jax.random.key_data(b)
+    return np.array_equal(np.asarray(a), np.asarray(b), equal_nan=jnp.issubdtype(jnp.result_type(a), jnp.inexact))
 
 
 def as_function(closed: Any) -> Any:

@@ -38,6 +38,7 @@ class Site:
             carry that axis at their front).
         observed: is the value data?  False for a value that was substituted.
         hidden: `block` keeps the site from the handlers further out.
+        is_factor: an observation of nothing, which only adds to the density.
         dims: names of the axes of one lane's value, None for those without.
         source: "file.py:line" of the user's call.
     """
@@ -48,6 +49,7 @@ class Site:
     lanes: tuple[Lane, ...] = ()
     observed: bool = False
     hidden: bool = False
+    is_factor: bool = False
     dims: tuple[str | None, ...] = ()
     source: str = dataclasses.field(default="", compare=False)
 

@@ -18,11 +18,19 @@ import jax
 import numpy as np
 
 from storax.errors import ControlFlowError, StoraxError
+from storax.primitives import Site
 from storax.sources import last_user_line
 from storax.validation import as_data
 
 # The sites reached so far by the trace that is running; only for error messages.
-reached: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("reached", default=())
+reached: contextvars.ContextVar[tuple[str, ...] | None] = contextvars.ContextVar("reached", default=None)
+
+
+def note(site: Site) -> None:
+    """Remember that the running trace has reached this site."""
+    before = reached.get()
+    if before is not None:
+        reached.set((*before, site.label.removeprefix("site ")))
 
 
 class Staged(NamedTuple):

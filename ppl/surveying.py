@@ -76,3 +76,10 @@ def views(handlers: Sequence[Handler], sites: Sites) -> list[Sites]:
         out.append({n: i for n, i in sites.items() if i.visible or (handler.sees_hidden and i.site.name)})
         sites = handler.view(sites)
     return out
+
+
+def beyond(handlers: Sequence[Handler], sites: Sites) -> Sites:
+    """All sites, anonymous and hidden ones too, as they are outside of the handlers."""
+    for handler in handlers:
+        sites = handler.view(sites)
+    return sites

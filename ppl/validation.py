@@ -29,6 +29,19 @@ def check_name(name: Any, call: str) -> str:
     return name
 
 
+def as_shape(shape: Any, what: str) -> tuple[int, ...]:
+    """A shape: an int or a sequence of ints, none negative.
+
+    Raises:
+        ArgumentTypeError: something else; a traced number, for one.
+    """
+    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    for n in sizes:
+        if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 0:
+            raise ArgumentTypeError(f"{what} must be Python ints, none negative, and got {shape!r}.")
+    return tuple(int(n) for n in sizes)
+
+
 def is_concrete(tree: Any) -> bool:
     """Are the numbers known now, rather than when a compiled program runs?"""
     return not any(isinstance(x, (jax.core.Tracer, jax.ShapeDtypeStruct)) for x in jax.tree.leaves(tree))
@@ -128,9 +141,11 @@ def check_observation(site: Any, value: Any, leaves: Any) -> None:
                 f"{site.label} was given nan as an observation: value{index}, {int(nan.sum())} in all. Drop the "
                 f"missing entries, or leave them out of the density with sx.mask(f, ~jnp.isnan(y))."
             )
-        if not is_concrete(leaves):
+        if not is_concrete(site.distribution(leaves).support):
             return
-        inside = site.over_lanes(lambda v, *ls: site.distribution(ls).support(v), 1)(numbers, *leaves)
+        # What is not known yet is not needed: the support does not depend on it.
+        known = [x if is_concrete(x) else np.ones(x.shape, x.dtype) for x in leaves]
+        inside = site.over_lanes(lambda v, *ls: site.distribution(ls).support(v), 1)(numbers, *known)
         outside = ~np.asarray(inside) & _reduced(counted, np.shape(inside))
         if outside.any():
             index, bad = first(numbers, outside)

@@ -1,0 +1,101 @@
+"""Walk a model with all its values given, and write every site down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from storax.effects import Context, Effect, Handler, Perform, Record, SiteInfo, Sites
+from storax.errors import ArgumentTypeError, ModelError, NotMeasurable, UnknownNameError, nearest
+from storax.models import Model
+from storax.pytrees import static
+from storax.staging import Staged
+from storax.validation import as_value
+
+
+class Collector(Handler):
+    """The outermost handler of every density: gives the open sites their values, and records all named ones."""
+
+    values: dict[str, Any]
+    call: str = static(default="sx.log_density")
+
+    in_while: ClassVar[bool] = False
+
+    def context(self, sites: Sites) -> Context:
+        return Context(given=self.values)
+
+    def __call__(self, effect: Effect, perform: Perform, context: Context, records: dict[str, Any]) -> Effect:
+        effect, noted = self.answer(effect, context)
+        answer = perform(effect.settle())
+        if answer.site.name:
+            records[answer.site.name] = Record(answer.value, list(answer.leaves), kind=answer.kind, site=answer.site,
+                                               **noted)  # fmt: skip
+        return answer
+
+    def answer(self, effect: Effect, context: Context) -> tuple[Effect, dict[str, Any]]:
+        """The effect with its value, and what else to write down."""
+        if effect.name in context.given:
+            return effect.given(context.given[effect.name], observed=False), {}
+        if effect.kind == "mark" and effect.value is None:
+            return effect._replace(value=effect.leaves[0]), {}
+        return effect, {}
+
+
+def collect(model: Model, staged: Staged, arrays: Sequence[Any], collector: Collector) -> dict[str, Record]:
+    """The records of all named sites, in program order."""
+    return model.handled_by(collector).walk(staged, arrays)[1][-1]
+
+
+def open_sites(sites: Sites, call: str) -> Sites:
+    """The named choices that are open.
+
+    Raises:
+        NotMeasurable: an anonymous draw would have to be integrated out, or an observed derived quantity solved for.
+    """
+    for info in sites.values():
+        if info.is_open and not info.visible:
+            why = "is hidden by sx.block" if info.site.hidden else "has no name"
+            raise NotMeasurable(
+                f"{call}: {info.site.label} {why} and no value: its density would have to be integrated out, which "
+                f"is not derived yet. Name it with sx.sample, give it a value, or draw it with sx.seed."
+            )
+        if info.is_derived and info.site.observed and info.visible:
+            raise NotMeasurable(
+                f"{call}: {info.site.label} is a derived quantity that is observed; its density would have to be "
+                f"found from the choices behind it, which is not derived yet. Observe the choice itself."
+            )
+    return {n: i for n, i in sites.items() if i.is_open}
+
+
+def check_values(values: Any, sites: Sites, call: str) -> dict[str, Any]:
+    """Exactly the open sites' values, with their shapes and dtypes.
+
+    Raises:
+        UnknownNameError: a name that is missing, or one that the model does not have.
+        NotMeasurable: the value of a derived quantity.
+        ModelError: the value of a site that has one already.
+    """
+    if not isinstance(values, Mapping):
+        raise ArgumentTypeError(
+            f"{call} needs the values by name first, f({{'mu': 1.0}}, *args), and got {type(values).__name__}."
+        )
+    wanted = open_sites(sites, call)
+    for name in values:
+        if name not in sites or not sites[name].visible:
+            known = [n for n, i in sites.items() if i.visible]
+            raise UnknownNameError(f"{call}: the model has no site named {name!r}. {nearest(name, known)}")
+        if name not in wanted:
+            raise _not_open(sites[name], call)
+    missing = [i.site.label for n, i in wanted.items() if n not in values]
+    if missing:
+        raise UnknownNameError(f"{call}: no value was given for {', '.join(missing)}. Every latent site needs one.")
+    return {n: as_value(values[n], i.shape, i.dtype, i.site.label) for n, i in wanted.items()}
+
+
+def _not_open(info: SiteInfo, call: str) -> Exception:
+    if info.is_derived:
+        return NotMeasurable(
+            f"{call}: {info.site.label} is derived from other sites, and its density is not derived yet. Leave it "
+            f"out: it follows from the others."
+        )
+    return ModelError(f"{call}: {info.site.label} has a value already, so it must not be given another. Leave it out.")

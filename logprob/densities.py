@@ -1,0 +1,83 @@
+"""`log_density` and `log_likelihood`: how likely are these values?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from storax.effects import Record
+from storax.logprob.collecting import Collector, check_values, collect
+from storax.logprob.scoring import joint
+from storax.models import Model, transformation
+from storax.sources import plain_errors
+
+
+@transformation
+def log_density(model: Callable[..., Any]) -> Callable[..., jax.Array]:
+    """The joint log density of a model's choices and data.
+
+    Args:
+        model: a model.
+
+    Returns:
+        `f(values, *args, **kwargs) -> scalar`, with `values` a mapping name -> array of the site's shape in a trace,
+        for every latent site.  A pure function: `jit`, `grad`, `vmap` and `hessian` of it work.
+
+    Raises:
+        UnknownNameError: a latent site without a value, or a name the model does not have.
+        ShapeError: a value of another shape than the site's; nothing is broadcast.
+        NotMeasurable: an anonymous draw, or an observed derived quantity.
+
+    >>> import jax, storax as sx
+    >>> def model(y):
+    ...     mu = sx.sample("mu", sx.Normal(0.0, 1.0))
+    ...     sx.sample("y", sx.Normal(mu, 1.0), obs=y)
+    >>> f = sx.log_density(model)
+    >>> float(jax.grad(f)({"mu": 1.0}, jax.numpy.array([2.0, 3.0]))["mu"])
+    2.0
+    """
+    model = Model.of(model, "sx.log_density")
+
+    @plain_errors
+    def f(values: Any, /, *args: Any, **kwargs: Any) -> jax.Array:
+        return joint(_records(model, values, args, kwargs, "sx.log_density").values())
+
+    return f
+
+
+@transformation
+def log_likelihood(model: Callable[..., Any]) -> Callable[..., dict[str, jax.Array]]:
+    """The pointwise log density of the data, one entry a draw of the data.
+
+    Args:
+        model: a model.
+
+    Returns:
+        `f(values, *args, **kwargs) -> {observed site: log density}`, each of the site's shape without its event axes.
+
+    Raises:
+        The errors of `log_density`.
+
+    >>> import storax as sx
+    >>> def model():
+    ...     mu = sx.sample("mu", sx.Normal(0.0, 1.0))
+    ...     sx.sample("y", sx.Normal(mu, 1.0), obs=[2.0, 3.0])
+    >>> sx.log_likelihood(model)({"mu": 1.0})["y"].shape
+    (2,)
+    """
+    model = Model.of(model, "sx.log_likelihood")
+
+    @plain_errors
+    def f(values: Any, /, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
+        records = _records(model, values, args, kwargs, "sx.log_likelihood")
+        return {n: r.score() for n, r in records.items() if r.site.observed and not (r.is_mark or r.site.is_factor)}
+
+    return f
+
+
+def _records(model: Model, values: Any, args: Any, kwargs: Any, call: str) -> dict[str, Record]:
+    staged = model.stage(*args, **kwargs)
+    values = check_values(values, model.sites(staged), call)
+    return collect(model, staged, staged.arrays, Collector(values, call))

@@ -1,0 +1,86 @@
+"""Where each latent site sits in one flat vector of R^n.
+
+Sites whose support is fixed are moved there in groups: all positive ones, say, are neighbours in the vector and go
+through one `exp`.  A support that depends on other sites (`Uniform(0, x)`) is known only on the walk.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from storax.bijections import biject_to
+
+
+class Slot(NamedTuple):
+    """One latent site: `support` is None if it must be found on the walk; `z_shape` is its shape in R^n."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: Any
+    support: Any
+    z_shape: tuple[int, ...]
+    loops: int = 0
+    conditional: bool = False
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.z_shape)
+
+    @property
+    def alike(self) -> Any:
+        """Slots with equal keys are constrained in one call; an elementwise bijection does not ask for shapes."""
+        if self.support is None:
+            return self.name
+        return self.support, None if self.support.event_dim == 0 else self.z_shape
+
+
+class Layout:
+    """The slots in the order of the vector: like beside like."""
+
+    def __init__(self, slots: Sequence[Slot]) -> None:
+        groups: dict[Any, list[Slot]] = {}
+        for slot in slots:
+            groups.setdefault(slot.alike, []).append(slot)
+        self.groups = list(groups.values())
+        self.slots = [s for group in self.groups for s in group]
+        self.size = sum(s.size for s in self.slots)
+        self.dtype = jnp.result_type(*(s.dtype for s in self.slots)) if self.slots else jnp.result_type(float)
+
+    def flatten(self, z: Mapping[str, Any]) -> jax.Array:
+        """The vector of `{name: z}`."""
+        if not self.slots:
+            return jnp.zeros(0, self.dtype)
+        return jnp.concatenate([jnp.ravel(z[s.name]).astype(self.dtype) for s in self.slots])
+
+    def unflatten(self, vector: jax.Array) -> dict[str, jax.Array]:
+        """`{name: z}` of the vector."""
+        return _pieces(vector, self.slots, [s.z_shape for s in self.slots])
+
+    def constrain(self, vector: jax.Array) -> tuple[dict[str, Any], dict[str, Any], Any]:
+        """The values with a fixed support, z of the others, and the log-determinant of what was constrained."""
+        values: dict[str, Any] = {}
+        on_walk: dict[str, Any] = {}
+        log_det = jnp.zeros((), self.dtype)
+        sizes = [sum(s.size for s in group) for group in self.groups]
+        for group, z in zip(self.groups, lax.split(vector, sizes) if sizes else (), strict=True):
+            first = group[0]
+            if first.support is None:
+                on_walk |= _pieces(z, group, [s.z_shape for s in group])
+                continue
+            if first.support.event_dim:
+                z = z.reshape(len(group), *first.z_shape)
+            x, log_dets = biject_to(first.support).forward_and_log_det(z)
+            log_det = log_det + jnp.sum(log_dets)
+            values |= _pieces(jnp.ravel(x), group, [s.shape for s in group])
+        return {s.name: values[s.name].astype(s.dtype) for s in self.slots if s.name in values}, on_walk, log_det
+
+
+def _pieces(flat: jax.Array, slots: Sequence[Slot], shapes: Sequence[tuple[int, ...]]) -> dict[str, jax.Array]:
+    parts = lax.split(flat, [math.prod(shape) for shape in shapes])
+    return {s.name: part.reshape(shape) for s, part, shape in zip(slots, parts, shapes, strict=True)}

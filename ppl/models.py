@@ -1,0 +1,134 @@
+"""`Model`: a function and the handlers around it; again a function, with the model's own arguments.
+
+However many transformations are nested, the function is staged once and walked once: a transformation only adds its
+handler to the list.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import jax
+
+from storax.effects import Handler, Sites
+from storax.errors import ArgumentTypeError, ControlFlowError
+from storax.interpreting import Records, interpret
+from storax.sources import plain_errors
+from storax.staging import Staged, stage
+from storax.surveying import beyond, survey, views
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Model:
+    """A model: call it as the function it was made of, or transform it with its methods.
+
+    Every transformation is also a method: `m.seed(key)` is `sx.seed(m, key)`.
+
+    >>> import storax as sx
+    >>> @sx.model
+    ... def coin():
+    ...     return sx.sample("p", sx.Beta(2.0, 2.0))
+    >>> coin.condition(p=0.5).log_density()({})
+    Array(0.4054651, dtype=float32, weak_type=True)
+    """
+
+    def __init__(self, function: Callable[..., Any], handlers: Sequence[Handler] = ()) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.handlers = tuple(handlers)
+
+    @classmethod
+    def of(cls, model: Any, call: str) -> Model:
+        """The model itself, or a plain function as a model.
+
+        Raises:
+            ArgumentTypeError: not a function; often the model's result instead of the model.
+        """
+        if isinstance(model, Model):
+            return model
+        if not callable(model):
+            raise ArgumentTypeError(
+                f"{call} needs a model, a Python function, and got {type(model).__name__}. Pass the function itself, "
+                f"{call}(model, ...)(*args), not what it returns."
+            )
+        return cls(model)
+
+    def handled_by(self, handler: Handler) -> Model:
+        """The model with one more handler around it."""
+        return Model(self.function, (*self.handlers, handler))
+
+    @plain_errors
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self.handlers:
+            return self.function(*args, **kwargs)
+        staged = self.stage(*args, **kwargs)
+        return self.run(staged, staged.arrays)
+
+    def stage(self, *args: Any, **kwargs: Any) -> Staged:
+        return stage(self.function, args, kwargs)
+
+    def run(self, staged: Staged, arrays: Sequence[Any]) -> Any:
+        """Interpret the staged program: what `__call__` does after staging."""
+        output, records = self.walk(staged, arrays)
+        for handler, noted in zip(self.handlers, records, strict=True):
+            output = handler.finish(output, noted)
+        return output
+
+    def walk(self, staged: Staged, arrays: Sequence[Any]) -> tuple[Any, Records]:
+        sites = views(self.handlers, survey(staged.closed))
+        for handler, seen in zip(self.handlers, sites, strict=True):
+            _check_loops(handler, seen)
+        contexts = [h.context(seen) for h, seen in zip(self.handlers, sites, strict=True)]
+        outputs, records = interpret(self.handlers, contexts, staged.closed, arrays)
+        return jax.tree.unflatten(staged.out_tree, outputs), records
+
+    def sites(self, staged: Staged) -> Sites:
+        """All sites as they are outside of the handlers."""
+        return beyond(self.handlers, survey(staged.closed))
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        # Only reached for what is not there: the methods are registered by `transformation`.
+        known = ", ".join(n for n in vars(Model) if not n.startswith("_"))
+        raise AttributeError(f"a model has no method {name!r}. It has: {known}.")
+
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__qualname__", repr(self.function))
+        for handler in self.handlers:
+            name = f"{type(handler).__name__.lower()}({name})"
+        return f"<model {name}>"
+
+
+def _check_loops(handler: Handler, sites: Sites) -> None:
+    uncounted = [i.site.label for i in sites.values() if i.uncounted]
+    if uncounted and not handler.in_while:
+        raise ControlFlowError(
+            f"{', '.join(uncounted)}: sampled in a lax.while_loop, where the number of draws is known only when the "
+            f"program runs, so they have no shape to record and no joint density "
+            f"({type(handler).__name__.lower()} needs one). Use lax.scan or lax.fori_loop with static bounds, and "
+            f"jnp.where for the steps that do not count. sx.seed alone works."
+        )
+
+
+def model(f: Callable[..., Any]) -> Model:
+    """Decorate a model to give it the transformations as methods.  A plain function is a model already.
+
+    >>> import storax as sx
+    >>> @sx.model
+    ... def coin():
+    ...     return sx.sample("p", sx.Beta(2.0, 2.0))
+    >>> bool(coin.seed(0)() == sx.seed(coin, 0)())
+    True
+    """
+    return Model.of(f, "sx.model")
+
+
+def transformation(f: F) -> F:
+    """Decorate a public function whose first argument is a model: it becomes a method of `Model` too."""
+    public = plain_errors(f)
+    setattr(Model, f.__name__, public)
+    return public  # type: ignore[return-value]
+
+

@@ -1,0 +1,168 @@
+"""`mcmc`: model in, named draws out.  The one file that knows both a model and a kernel."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from storax.errors import ArgumentTypeError
+from storax.handlers.giving import gather
+from storax.keys import as_key
+from storax.logprob.checking import examine, refuse_changing_sites
+from storax.logprob.unconstraining import Density
+from storax.models import Model, transformation
+from storax.samplers.driver import run
+from storax.samplers.health import warn_about
+from storax.samplers.nuts import Kernel, nuts
+from storax.samplers.posterior import Posterior
+from storax.samplers.settings import check_count, check_memory
+from storax.samplers.starting import find_starts
+from storax.sources import plain_errors
+from storax.staging import Staged, stage
+
+
+class Settings(NamedTuple):
+    num_chains: int
+    num_warmup: int
+    num_samples: int
+
+
+@transformation
+def mcmc(
+    model: Callable[..., Any],
+    kernel: Kernel | None = None,
+    *,
+    num_chains: int = 4,
+    num_warmup: int = 1000,
+    num_samples: int = 1000,
+    init: Mapping[str, Any] | None = None,
+) -> Callable[..., Posterior]:
+    """Draws from the posterior of a model.
+
+    Args:
+        model: a model; its latent sites must be continuous.
+        kernel: default `sx.nuts()`.
+        num_chains: chains, at least 1; they run side by side.
+        num_warmup: draws for adaptation, dropped; 0 needs a kernel with a step size.
+        num_samples: draws kept of each chain, at least 1.
+        init: name -> value, where chains start; sites left out start at random.
+
+    Returns:
+        `f(key, *args, **kwargs) -> Posterior`.  Called again with another key or other data of the same shapes, it
+        compiles nothing.
+
+    Raises:
+        InferenceError: no latent site, a discrete one, or one in a branch that depends on another.
+        InitializationError: no start with a finite log density and gradient was found.
+        SettingsError, ArgumentTypeError: settings that make no run.
+        The errors of `sx.check`, which runs first.
+
+    >>> import storax as sx
+    >>> def model(y):
+    ...     mu = sx.sample("mu", sx.Normal(0.0, 5.0))
+    ...     sx.sample("y", sx.Normal(mu, 1.0), obs=y)
+    >>> post = sx.mcmc(model, num_chains=2, num_warmup=200, num_samples=500)(0, [1.0, 2.0, 3.0])
+    >>> post["mu"].shape
+    (2, 500)
+    """
+    model = Model.of(model, "sx.mcmc")
+    kernel = nuts() if kernel is None else kernel
+    if not isinstance(kernel, Kernel):
+        raise ArgumentTypeError(f"sx.mcmc: the kernel must be one like sx.nuts(), got {kernel!r}.")
+    settings = Settings(
+        check_count("num_chains", num_chains, 1),
+        check_count("num_warmup", num_warmup, 0),
+        check_count("num_samples", num_samples, 1),
+    )
+    start_values = gather(init, {}, "sx.mcmc(init=...)")
+
+    @plain_errors
+    def f(key: Any, /, *args: Any, **kwargs: Any) -> Posterior:
+        key = as_key(key, "sx.mcmc(...)")
+        staged = model.stage(*args, **kwargs)
+        program = _program(model, staged, kernel, settings, args, kwargs)
+        examine(model, staged, staged.arrays)
+        return program(model, staged, key, start_values)
+
+    return f
+
+
+class _Program:
+    """The compiled parts of one (model, shapes, kernel, settings)."""
+
+    def __init__(self, model: Model, staged: Staged, kernel: Kernel, settings: Settings) -> None:
+        self.settings = settings
+        self.kernel, self.kernel_tree = jax.tree.flatten(kernel)
+        handlers = jax.tree.structure(model.handlers)
+        function, closed, out_tree = model.function, staged.closed, staged.out_tree
+        # What a compiled program keeps alive must not include the data of the first call.
+        skeleton = Staged(closed, [], out_tree)
+
+        def density(leaves: Any, arrays: Any) -> Density:
+            return Density(Model(function, jax.tree.unflatten(handlers, leaves)), skeleton._replace(arrays=arrays),
+                           "sx.mcmc")  # fmt: skip
+
+        def evaluate(leaves: Any, arrays: Any, vectors: Any) -> Any:
+            return jax.vmap(jax.value_and_grad(density(leaves, arrays).of_vector))(vectors)
+
+        def sample(leaves: Any, arrays: Any, kernel_leaves: Any, keys: Any, starts: Any) -> Any:
+            d = density(leaves, arrays)
+            kernel = jax.tree.unflatten(self.kernel_tree, kernel_leaves)
+            result = run(d.of_vector, keys, starts, kernel=kernel, num_warmup=settings.num_warmup,
+                         num_samples=settings.num_samples)  # fmt: skip
+            flat = result.positions.reshape(-1, d.size)
+            named = jax.lax.map(d.quantities, flat, batch_size=min(256, flat.shape[0]))
+            shape = result.positions.shape[:2]
+            return {n: x.reshape(*shape, *x.shape[1:]) for n, x in named.items()}, result
+
+        self.evaluate, self.sample = jax.jit(evaluate), jax.jit(sample)
+
+    def __call__(self, model: Model, staged: Staged, key: jax.Array, init: Mapping[str, Any]) -> Posterior:
+        density = Density(model, staged, "sx.mcmc")
+        settings = self.settings
+        check_memory(settings.num_chains, settings.num_samples, density.size, density.layout.dtype)
+        leaves, arrays = jax.tree.leaves(model.handlers), staged.arrays
+        of_starts, of_chains = (jax.random.split(jax.random.fold_in(key, i), settings.num_chains) for i in range(2))
+        starts = find_starts(density, lambda v: self.evaluate(leaves, arrays, v), of_starts, init)
+        named, result = self.sample(leaves, arrays, self.kernel, of_chains, starts)
+        order = [n for n in density.sites if n in named]
+        samples = {n: np.asarray(named[n]) for n in order}
+        dims = {n: _dims(density.sites[n], samples[n]) for n in order}
+        posterior = Posterior(
+            samples,
+            {n: np.asarray(x) for n, x in result.stats.items()},
+            {n: np.asarray(x) for n, x in result.warmup_stats.items()},
+            dims,
+        )
+        warn_about(posterior, settings.num_warmup, self.max_tree_depth)
+        return posterior
+
+    @property
+    def max_tree_depth(self) -> int:
+        return int(jax.tree.unflatten(self.kernel_tree, self.kernel).max_tree_depth)
+
+
+def _dims(info: Any, draws: np.ndarray) -> tuple[str | None, ...]:
+    """Names of a draw's axes: loops and lanes have none, plates have theirs, event axes have none."""
+    axes, named = draws.ndim - 2, info.site.dims
+    front = axes - len(named) - (0 if info.is_derived else info.event_dim)
+    return (*(None,) * max(front, 0), *named, *(None,) * (axes - max(front, 0) - len(named)))
+
+
+_programs: weakref.WeakKeyDictionary[Any, dict[Any, _Program]] = weakref.WeakKeyDictionary()
+
+
+def _program(model: Model, staged: Staged, kernel: Kernel, settings: Settings, args: Any, kwargs: Any) -> _Program:
+    """The program of this model and these shapes, compiled before or new; a new one is checked to be a program."""
+    known = _programs.setdefault(model.function, {})
+    shapes = tuple((np.shape(x), jnp.result_type(x)) for x in [*jax.tree.leaves(model.handlers), *staged.arrays])
+    key = (staged.closed.jaxpr, jax.tree.structure(model.handlers), jax.tree.structure(kernel), settings, shapes)
+    if key not in known:
+        refuse_changing_sites(model, staged, stage(model.function, args, kwargs, fresh=True))
+        known[key] = _Program(model, staged, kernel, settings)
+    return known[key]

@@ -1,0 +1,87 @@
+"""Where chains start: a point with a finite log density and a finite gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from storax.errors import InitializationError, UnknownNameError, nearest
+from storax.logprob import Density
+
+TRIES = 100
+
+
+def find_starts(density: Density, evaluate: Callable[..., Any], keys: jax.Array, init: Mapping[str, Any]) -> jax.Array:
+    """One start per chain, `[chain, density.size]`: uniform in (-2, 2), again and again until one is good.
+
+    Args:
+        density: the model's.
+        evaluate: compiled `[chain, size] -> (log densities, gradients)`.
+        keys: `[chain]`.
+        init: values of some latent sites, the same for every chain; the others are random.
+
+    Raises:
+        InitializationError: no good start in 100 tries; says which site is to blame.
+    """
+    starts = np.array(_propose(density, keys, 0, init))
+    good = _good(*evaluate(starts))
+    for attempt in range(1, TRIES):
+        if good.all():
+            return jnp.asarray(starts)
+        fresh = np.asarray(_propose(density, keys, attempt, init))
+        starts = np.where(good[:, None], starts, fresh)
+        good = _good(*evaluate(starts))
+    bad = int(np.argmin(good))
+    raise InitializationError(_diagnosis(density, starts[bad], *[np.asarray(x)[bad] for x in evaluate(starts)]))
+
+
+def _propose(density: Density, keys: jax.Array, attempt: int, init: Mapping[str, Any]) -> jax.Array:
+    random = jax.vmap(lambda key: density.random_vector(jax.random.fold_in(key, attempt)))(keys)
+    if not init:
+        return random
+    return jnp.stack([_with(density, vector, init) for vector in random])
+
+
+def _with(density: Density, vector: jax.Array, init: Mapping[str, Any]) -> jax.Array:
+    values = density.quantities(vector)
+    for name in init:
+        if name not in density.shapes:
+            raise UnknownNameError(f"init: there is no latent site named {name!r}. {nearest(name, density.shapes)}")
+    z = density.unconstrain({**{n: values[n] for n in density.shapes}, **init})
+    return density.flatten(z)
+
+
+def _good(log_densities: Any, gradients: Any) -> np.ndarray:
+    return np.isfinite(np.asarray(log_densities)) & np.isfinite(np.asarray(gradients)).all(-1)
+
+
+def _diagnosis(density: Density, start: np.ndarray, log_density: Any, gradient: np.ndarray) -> str:
+    vector = jnp.asarray(start)
+    if np.isfinite(log_density):
+        z = density.unflatten(jnp.asarray(gradient))
+        bad = [n for n, g in z.items() if not np.isfinite(np.asarray(g)).all()]
+        culprits = ", ".join(density.sites[n].site.label for n in bad)
+        return (
+            f"In {TRIES} random starts the log density was finite, but its gradient was not: {culprits}. A nan "
+            f"gradient at a finite density often comes from jnp.where over a branch that is nan (make the branch safe "
+            f"inside), or from sqrt, norm or abs at zero."
+        )
+    scores = density.site_scores(vector)
+    table = "; ".join(f"{n}: {float(s):.4g}" for n, s in scores.items())
+    culprit = next((n for n, s in scores.items() if not np.isfinite(float(s))), None)
+    blame = f"{density.sites[culprit].site.label} contributes {float(scores[culprit])}" if culprit else "no single site"
+    values = ", ".join(f"{n} = {_short(v)}" for n, v in density.quantities(vector).items() if n in density.shapes)
+    return (
+        f"No start with a finite log density was found in {TRIES} random tries: {blame}. At the last one ({values}) "
+        f"the sites scored {table}. Check that this site's support holds its data and that its parameters are in "
+        f"range there, or start from values that are possible: sx.mcmc(..., init={{name: value}})."
+    )
+
+
+def _short(value: Any) -> str:
+    array = np.asarray(value)
+    return f"{array.item():.4g}" if array.size == 1 else np.array2string(array.ravel()[:4], precision=3) + "..."
