@@ -141,5 +141,3 @@ def trace(model: Callable[..., Any]) -> Model:
     (['mu', 'y'], True, (2,))
     """
     return Model.of(model, "sx.trace").handled_by(Tracer())
-
-

@@ -55,7 +55,9 @@ class Report(Mapping[str, Row]):
         body = [(r.name, r.kind, r.distribution, str(r.shape), "" if r.support is None else str(r.support))
                 for r in self._rows.values()]  # fmt: skip
         wide = [max(len(row[i]) for row in (head, *body)) for i in range(5)]
-        return "\n".join("  ".join(f"{c:{w}}" for c, w in zip(row, wide, strict=True)).rstrip() for row in (head, *body))
+        return "\n".join(
+            "  ".join(f"{c:{w}}" for c, w in zip(row, wide, strict=True)).rstrip() for row in (head, *body)
+        )
 
 
 @transformation

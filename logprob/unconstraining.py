@@ -179,5 +179,3 @@ def unconstrain(model: Callable[..., Any]) -> Callable[..., Density]:
         return Density(model, model.stage(*args, **kwargs))
 
     return f
-
-

@@ -141,5 +141,3 @@ def refuse_dependent_branches(density: Any) -> None:
                 f"latent site: the number of choices changes from point to point, and the density is not one on R^n. "
                 f"Sample it outside of the branch, and use it or not with jnp.where."
             )
-
-

@@ -130,5 +130,3 @@ def transformation(f: F) -> F:
     public = plain_errors(f)
     setattr(Model, f.__name__, public)
     return public  # type: ignore[return-value]
-
-

@@ -8,8 +8,6 @@ and `jnp.zeros(n)` works for a Python `n`.  Lists of numbers and pandas objects 
 from __future__ import annotations
 
 import contextvars
-import enum
-import types
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -20,6 +18,7 @@ import numpy as np
 from storax.errors import ControlFlowError, StoraxError
 from storax.primitives import Site
 from storax.sources import last_user_line
+from storax.surroundings import IMMUTABLE, Surroundings
 from storax.validation import as_data
 
 # The sites reached so far by the trace that is running; only for error messages.
@@ -62,7 +61,6 @@ class _Hole:
 
 
 _HOLE = _Hole()
-_IMMUTABLE = (int, float, complex, str, bytes, enum.Enum, np.dtype, type, types.FunctionType, types.BuiltinFunctionType)
 
 
 def split(args: Any, kwargs: Any) -> Split:
@@ -70,7 +68,7 @@ def split(args: Any, kwargs: Any) -> Split:
     leaves = [as_data(x, "An argument of the model") if _is_data(x) else x for x in leaves]
     arrays = [x for x in leaves if _is_array(x)]
     rest = [_HOLE if _is_array(x) else x for x in leaves]
-    cacheable = all(x is _HOLE or isinstance(x, _IMMUTABLE) for x in rest)
+    cacheable = all(x is _HOLE or isinstance(x, IMMUTABLE) for x in rest)
     key = (tree, tuple((type(x), x) for x in rest)) if cacheable else None
     return Split(arrays, rest, tree, key)
 
@@ -90,15 +88,16 @@ def _is_data(x: Any) -> bool:
 
 # JAX's tracing cache goes by the identity of the function: keep one per (function, static arguments), and let it go
 # together with the user's function.
-_functions: weakref.WeakKeyDictionary[Callable[..., Any], dict[Any, Callable[..., Any]]] = weakref.WeakKeyDictionary()
+_functions: weakref.WeakKeyDictionary[Callable[..., Any], dict[Any, Any]] = weakref.WeakKeyDictionary()
 
 
 def _of_arrays(f: Callable[..., Any], parts: Split) -> Callable[..., Any]:
-    """`f` as a function of the arrays alone, the same object for the same static arguments."""
+    """`f` as a function of the arrays alone, the same object for the same static arguments and surroundings."""
+    around = Surroundings(f)
     try:
-        known = _functions.setdefault(f, {}) if parts.key is not None else {}
-        if parts.key in known:
-            return known[parts.key]
+        known = _functions.setdefault(f, {}) if parts.key is not None and around.can_be_cached else {}
+        if parts.key in known and known[parts.key][0].still_hold(f):
+            return known[parts.key][1]
         ref: Callable[[], Any] = weakref.ref(f)
     except TypeError:  # not hashable, or cannot be referenced weakly
         known, ref = {}, lambda: f
@@ -109,7 +108,7 @@ def _of_arrays(f: Callable[..., Any], parts: Split) -> Callable[..., Any]:
         return ref()(*args, **kwargs)
 
     of_arrays.__name__ = getattr(f, "__name__", "model")
-    known[parts.key] = of_arrays
+    known[parts.key] = around, of_arrays
     return of_arrays
 
 

@@ -75,4 +75,6 @@ class Posterior(Mapping[str, np.ndarray]):
     def __repr__(self) -> str:
         listing = ", ".join(f"{n}{list(x.shape[2:])}" if x.ndim > 2 else n for n, x in self.samples.items())
         diverging: Any = np.sum(self.stats.get("diverging", 0))
-        return f"Posterior({self.num_chains} chains of {self.num_samples} draws: {listing}; {int(diverging)} divergences)"
+        return (
+            f"Posterior({self.num_chains} chains of {self.num_samples} draws: {listing}; {int(diverging)} divergences)"
+        )

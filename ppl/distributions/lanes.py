@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,12 +15,7 @@ from storax.pytrees import static
 
 
 class Lanes(Distribution):
-    """One distribution a lane, `[*lanes, *shape, *batch, *event]`; `leaves` carry the lanes that `site` says.
-
-    Args:
-        leaves: the distribution's arrays.
-        site: says what they mean.
-    """
+    """One distribution a lane, `[*lanes, *shape, *batch, *event]`; `leaves` carry the lanes that `site` says."""
 
     leaves: list[Any]
     site: Site = static()
@@ -31,3 +27,68 @@ class Lanes(Distribution):
         first = [x[(0,) * k] if k else x for x, k in zip(self.leaves, carried, strict=True)]
         d: Distribution = self.site.distribution(first)
         return d
+
+    def _over(self, f: Callable[..., Any], *lanes: Any) -> Any:
+        """`f(distribution, *arguments of a lane)` for all lanes."""
+        g = self.site.over_lanes(lambda *x: f(self.site.distribution(x[len(lanes) :]), *x[: len(lanes)]), len(lanes))
+        return g(*lanes, *self.leaves)
+
+    def _whole(self, x: Any, d: Distribution) -> Any:
+        batch = (*self.site.shape, *d.batch_shape)
+        return jnp.broadcast_to(x, batch + jnp.shape(x)[jnp.ndim(x) - d.event_dim :] if d.event_dim else batch)
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        return (*self.site.lane_shape, *self.site.shape, *self.lane.batch_shape)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        return self.lane.event_shape
+
+    @property
+    def dtype(self) -> Any:
+        return self.lane.dtype
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        return self.lane.event_dim
+
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        return self.lane.is_discrete
+
+    @property
+    def support(self) -> Any:
+        def of_lane(d: Distribution) -> Any:
+            batch = (*self.site.shape, *d.batch_shape)
+            return jax.tree.map(lambda x: jnp.broadcast_to(x, batch), d.support)
+
+        return self._over(of_lane)
+
+    @property
+    def mean(self) -> jax.Array:
+        return self._over(lambda d: self._whole(d.mean, d))
+
+    @property
+    def variance(self) -> jax.Array:
+        return self._over(lambda d: self._whole(d.variance, d))
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        def once(key: jax.Array) -> jax.Array:
+            keys = fold_lanes(key, self.site.lane_shape)
+            return self._over(lambda d, k: d.sample(k, self.site.shape), keys)
+
+        for n in reversed(shape):
+            once = (lambda f, n: lambda key: jax.vmap(f)(jax.random.split(key, n)))(once, n)
+        return once(key)
+
+    def log_prob(self, value: jax.Array) -> jax.Array:
+        def score(x: jax.Array) -> jax.Array:
+            return self._over(lambda d, v: d.log_prob(v), x)
+
+        for _ in range(jnp.ndim(value) - len(self.shape)):
+            score = jax.vmap(score)
+        return score(value)
+
+    def __repr__(self) -> str:
+        return f"{self.lane!r} in lanes {self.site.lane_shape}"
