@@ -188,9 +188,5 @@ def _same(a: Any, b: Any) -> bool:
     return np.array_equal(np.asarray(a), np.asarray(b), equal_nan=jnp.issubdtype(jnp.result_type(a), jnp.inexact))
 
 
-def as_function(closed: Any) -> Any:
-    return jex.jaxpr_as_fun(closed)
-
-
 def avals(closed: Any) -> list[jax.ShapeDtypeStruct]:
     return [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in closed.out_avals]

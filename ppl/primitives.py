@@ -103,7 +103,8 @@ def _value_aval(value: Any, *_: Any, site: Site) -> Any:
     return jax.core.ShapedArray(value.shape, value.dtype)
 
 
-def _unhandled(*_: Any, site: Site) -> Any:
+def unhandled(*_: Any, site: Site) -> Any:
+    """Nobody has said what this choice is."""
     call = f"sx.seed(model, jax.random.key(0))(...), or give its value: sx.condition(model, {{{site.name!r}: value}})"
     raise UnhandledSiteError(
         f"{site.label} was reached and no handler gave it a value: a model is a program of random choices, and "
@@ -140,8 +141,8 @@ def _primitive(kind: str) -> Any:
         mlir.register_lowering(p, mlir.lower_fun(lambda value, *_, site: value, multiple_results=False))
         ad.primitive_jvps[p] = lambda primals, tangents, *, site: (p.bind(*primals, site=site), tangents[0])
     else:
-        p.def_impl(_unhandled)
-        mlir.register_lowering(p, lambda ctx, *_, site: _unhandled(site=site))
+        p.def_impl(unhandled)
+        mlir.register_lowering(p, lambda ctx, *_, site: unhandled(site=site))
         ad.primitive_jvps[p] = _jvp_of_sample
     # `fancy` batchers are called for every vmap, also when no operand is mapped.  That is what makes
     # vmap(lambda _: sample("z", Normal(0., 1.)))(jnp.arange(5)) five draws; `primitive_batchers` would share one.

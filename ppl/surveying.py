@@ -61,11 +61,6 @@ def _duplicate(first: SiteInfo, second: SiteInfo) -> str:
     name, a, b = first.site.name, first.site.source, second.site.source
     where = f"at {a} and again at {b}" if a != b else f"twice from {a}"
     advice = f"If one function is called twice, keep its sites apart: sx.scope(f, 'first')(...), giving 'first/{name}'."
-    if first.site.lanes or second.site.lanes:
-        advice += (
-            " If these are the branches of a lax.cond under jax.vmap: with a predicate that differs from lane to "
-            "lane jax.vmap runs both branches. Use sx.vmap, which keeps one."
-        )
     return f"site {name!r} is sampled {where}; a name must be unique. {advice}"
 
 

@@ -16,16 +16,30 @@ from jax.extend import core as jex
 from jax.interpreters import ad, batching, mlir
 
 from storax import jaxprs
-from storax.errors import ArgumentTypeError, ShapeError
+from storax.effects import Context, Effect, Handler, Perform
+from storax.errors import ArgumentTypeError, ModelError, ShapeError
+from storax.interpreting import interpret
+from storax.primitives import unhandled
 from storax.sources import plain_errors
+from storax.surveying import survey
 
 vmap_p = jex.Primitive("storax_vmap")
 vmap_p.multiple_results = True
 
 
+class _Given(Handler):
+    """Outside of all handlers: a value that is given is the value, and there is no other."""
+
+    def __call__(self, effect: Effect, perform: Perform, context: Context, records: Any) -> Effect:
+        if effect.kind == "sample" and effect.value is None:
+            unhandled(site=effect.site)
+        return effect.settle(effect.leaves[0] if effect.value is None else effect.value)
+
+
 def _run(*inputs: Any, jaxpr: Any, mapped: tuple[bool, ...], size: int) -> list[Any]:
     axes = tuple(0 if m else None for m in mapped)
-    return jax.vmap(jaxprs.as_function(jaxpr), in_axes=axes, axis_size=size)(*inputs)
+    lane = lambda *xs: interpret([_Given()], [Context()], jaxpr, xs)[0]  # noqa: E731
+    return jax.vmap(lane, in_axes=axes, axis_size=size)(*inputs)
 
 
 def _abstract(*_: Any, jaxpr: Any, mapped: tuple[bool, ...], size: int) -> Any:
@@ -52,6 +66,24 @@ vmap_p.def_impl(_run)
 mlir.register_lowering(vmap_p, mlir.lower_fun(_run))
 ad.primitive_jvps[vmap_p] = _jvp
 batching.fancy_primitive_batchers[vmap_p] = _batch
+
+
+_jax_batches_cond = batching.fancy_primitive_batchers[jax.lax.cond_p]
+
+
+def _batch_cond(axis: Any, inputs: Sequence[Any], dims: Sequence[Any], **params: Any) -> Any:
+    """JAX's rule, but for the one case in which it would turn a choice between sites into both of them."""
+    if dims[0] is not None and any(jaxprs.has_sites(b) for b in params["branches"]):
+        sites = [i.site.label for b in params["branches"] for i in survey(b).values()]
+        raise ModelError(
+            f"{', '.join(sites)}: sampled in the branches of a lax.cond or lax.switch whose predicate differs from "
+            f"lane to lane under jax.vmap. jax.vmap would run all branches, and every site would count in every lane, "
+            f"names duplicated. Use sx.vmap in place of jax.vmap: it keeps one branch a lane."
+        )
+    return _jax_batches_cond(axis, inputs, dims, **params)
+
+
+batching.fancy_primitive_batchers[jax.lax.cond_p] = _batch_cond
 
 
 @plain_errors

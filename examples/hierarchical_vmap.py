@@ -1,0 +1,43 @@
+"""A hierarchical regression: one county's model is written for one county, and `jax.vmap` makes it many.
+
+Peers share one draw among all lanes in silence; here every lane draws, and is named, for itself.
+
+Run: python examples/hierarchical_vmap.py
+"""
+
+import jax
+import jax.numpy as jnp
+
+import storax as sx
+
+
+def county(x, y, slope, spread):
+    """One county: its own intercept, the slope of all."""
+    offset = sx.sample("offset", sx.Normal(0.0, 1.0))
+    intercept = sx.deterministic("intercept", spread * offset)
+    noise = 0.5
+    return sx.sample("y", sx.Normal(intercept + slope * x, noise), obs=y)
+
+
+def counties(x, y=None):
+    slope = sx.sample("slope", sx.Normal(0.0, 1.0))
+    spread = sx.sample("spread", sx.HalfNormal(1.0))
+    in_axes = (0, None if y is None else 0, None, None)
+    return jax.vmap(county, in_axes=in_axes)(x, y, slope, spread)
+
+
+def main(num_counties=12, num_rows=20, num_samples=1000):
+    of_x, of_y, of_chains = jax.random.split(jax.random.key(6), 3)
+    x = jax.random.normal(of_x, (num_counties, num_rows))
+    _, trace = sx.trace(sx.seed(sx.do(counties, slope=0.7, spread=0.9), of_y))(x)
+    truth, y = trace["intercept"].value, trace["y"].value
+
+    post = sx.mcmc(counties, num_samples=num_samples)(of_chains, x, y)
+    print(sx.check(counties)(x, y), "\n")
+    print(post.summary())
+    print("\ntruth: slope 0.7, spread 0.9, intercepts", jnp.round(truth, 2))
+    return post, truth
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""A local level model: a random walk seen through noise, written with `lax.scan`.
+
+A site inside of the loop is one site with a leading time axis.
+
+Run: python examples/random_walk.py
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+import storax as sx
+
+
+def random_walk(y, start=0.0):
+    drift = sx.sample("drift", sx.HalfNormal(1.0))
+    noise = sx.sample("noise", sx.HalfNormal(1.0))
+
+    def step(level, y):
+        level = level + drift * sx.sample("shock", sx.Normal(0.0, 1.0))
+        sx.sample("y", sx.Normal(level, noise), obs=y)
+        return level, level
+
+    _, levels = lax.scan(step, start, y)
+    return sx.deterministic("level", levels)
+
+
+def make_data(key, num_steps):
+    of_walk, of_noise = jax.random.split(key)
+    walk = jnp.cumsum(0.5 * jax.random.normal(of_walk, (num_steps,)))
+    return walk, walk + 0.8 * jax.random.normal(of_noise, (num_steps,))
+
+
+def main(num_steps=100, num_samples=1000):
+    walk, y = make_data(jax.random.key(2), num_steps)
+    print(sx.check(random_walk)(y), "\n")
+    post = sx.mcmc(random_walk, num_samples=num_samples)(jax.random.key(3), y)
+    summary = post.summary()
+    for name in ("drift", "noise"):
+        print(name, {k: round(v, 2) for k, v in summary[name].items()})
+    print("\nlevel (every tenth): true, posterior mean, sd")
+    mean, sd = post["level"].mean((0, 1)), post["level"].std((0, 1))
+    for t in range(0, num_steps, 10):
+        print(f"{t:5d} {walk[t]:8.2f} {mean[t]:8.2f} {sd[t]:6.2f}")
+    return post
+
+
+if __name__ == "__main__":
+    main()
