@@ -17,7 +17,7 @@ from storax.models import Model, transformation
 from storax.sources import plain_errors
 from storax.staging import Staged, stage
 from storax.surveying import survey
-from storax.validation import check_observation, is_concrete
+from storax.validation import check_observation, is_concrete, validate_at
 
 
 class Row(NamedTuple):
@@ -150,12 +150,7 @@ def known_records(model: Model, staged: Staged, arrays: Sequence[Any], sites: Si
 
 def _validate(record: Record) -> None:
     site = record.site
-    d = site.distribution(record.leaves)
-    try:
-        d.validate()
-    except Exception as error:
-        error.args = (f"{site.label}: {error}",)
-        raise
+    validate_at(site.label, site.distribution(record.leaves))
     if site.observed and not site.is_factor and is_concrete(record.value):
         check_observation(site, np.asarray(record.value), record.leaves)
 

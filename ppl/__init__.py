@@ -1,1 +1,56 @@
-"""Probabilistic programs as JAX functions."""
+"""storax: probabilistic programs as JAX functions.
+
+A model is a plain Python function; a random choice in it is one JAX equation; everything else is a transformation
+of that function: `seed` draws, `condition` observes, `log_density` scores, `mcmc` infers.
+
+>>> import storax as sx
+>>> def model(y):
+...     mu = sx.sample("mu", sx.Normal(0.0, 5.0))
+...     sx.sample("y", sx.Normal(mu, 1.0), obs=y)
+>>> post = sx.mcmc(model)(0, [2.1, 1.9, 2.3])
+>>> bool(abs(post["mu"].mean() - 2.1) < 0.2)
+True
+"""
+
+from storax import bijections, distributions, errors, supports
+from storax.distributions import *  # noqa: F403
+from storax.handlers import Trace, block, condition, do, mask, replay, scale, scope, seed, substitute, trace
+from storax.language import deterministic, factor, rv, sample
+from storax.logprob import Density, check, log_density, log_likelihood, unconstrain
+from storax.models import Model, model
+from storax.plates import plate
+from storax.vmapping import vmap
+
+__version__ = "0.1.0"
+
+__all__ = [  # noqa: PLE0604
+    *distributions.__all__,
+    "Density",
+    "Model",
+    "Trace",
+    "bijections",
+    "block",
+    "check",
+    "condition",
+    "deterministic",
+    "distributions",
+    "do",
+    "errors",
+    "factor",
+    "log_density",
+    "log_likelihood",
+    "mask",
+    "model",
+    "plate",
+    "replay",
+    "rv",
+    "sample",
+    "scale",
+    "scope",
+    "seed",
+    "substitute",
+    "supports",
+    "trace",
+    "unconstrain",
+    "vmap",
+]

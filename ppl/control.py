@@ -30,13 +30,15 @@ def given_inside(handlers: Sequence[Handler], contexts: Sequence[Context], body:
 
 def scan_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:
     loop = jaxprs.Scan.read(equation.params, inputs)
-    given = given_inside(handlers, contexts, loop.body)
-    invariant = Invariants(loop.consts)
+    fixed = [True] * len(loop.consts) + [False] * (len(loop.carry) + len(loop.xs))
+    moved, body = jaxprs.hoist_invariants(loop.body, fixed, loop.consts)
+    given = given_inside(handlers, contexts, body)
+    invariant = Invariants([*moved, *loop.consts])
 
     def step(carry: Any, x: Any) -> Any:
         i, xs, given = x
         inner = [c.step(i, g) for c, g in zip(contexts, given, strict=True)]
-        outputs, records = run(inner, loop.body, [*loop.consts, *carry, *xs])
+        outputs, records = run(inner, body, [*moved, *loop.consts, *carry, *xs])
         return outputs[: len(carry)], (outputs[len(carry) :], invariant.remove(records))
 
     carry, (ys, records) = lax.scan(
@@ -143,11 +145,10 @@ def call_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any
 def remat_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:
     remat = jaxprs.Remat.read(equation.params)
 
-    @jax.checkpoint(policy=remat.policy, prevent_cse=remat.prevent_cse)
     def body(contexts: Any, inputs: Any) -> Outcome:
         return run(contexts, remat.body, inputs)
 
-    return body(contexts, inputs)
+    return jax.checkpoint(body, policy=remat.policy, prevent_cse=remat.prevent_cse)(contexts, inputs)
 
 
 def custom_derivative_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:
@@ -171,12 +172,14 @@ def custom_derivative_rule(run: Any, handlers: Any, contexts: Any, equation: Any
 
 def vmap_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:
     body, mapped, size = (equation.params[k] for k in ("jaxpr", "mapped", "size"))
+    shared = [x for x, m in zip(inputs, mapped, strict=True) if not m]
+    moved, body = jaxprs.hoist_invariants(body, [not m for m in mapped], shared)
     given = given_inside(handlers, contexts, body)
-    invariant = Invariants([x for x, m in zip(inputs, mapped, strict=True) if not m])
+    invariant = Invariants([*moved, *shared])
 
     def lane(i: Any, given: Any, lanes: Any) -> Outcome:
         remaining = iter(lanes)
-        merged = [next(remaining) if m else x for x, m in zip(inputs, mapped, strict=True)]
+        merged = [*moved, *(next(remaining) if m else x for x, m in zip(inputs, mapped, strict=True))]
         outputs, records = run([c.step(i, g) for c, g in zip(contexts, given, strict=True)], body, merged)
         return outputs, invariant.remove(records)
 

@@ -122,6 +122,35 @@ def callee(params: dict[str, Any]) -> Any:
     return close(params["jaxpr"] if "jaxpr" in params else params["call_jaxpr"])
 
 
+def hoist_invariants(closed: Any, fixed: Sequence[bool], inputs: Sequence[Any]) -> tuple[list[Any], Any]:
+    """Take out of a loop's body what no iteration changes.
+
+    Args:
+        closed: the body.
+        fixed: which of its inputs are the same in all iterations.
+        inputs: those inputs.
+
+    Returns:
+        Values computed once, and the body with those as its first inputs.
+    """
+    jaxpr = closed.jaxpr
+    names = [v for v, f in zip(jaxpr.invars, fixed, strict=True) if f]
+    known = dict(zip(jaxpr.constvars, closed.consts, strict=True)) | dict(zip(names, inputs, strict=True))
+    moved: dict[Any, Any] = {}
+    rest = []
+    for equation in jaxpr.eqns:
+        arguments = [v for v in equation.invars if not isinstance(v, jex.Literal)]
+        if equation.effects or not all(v in known for v in arguments):
+            rest.append(equation)
+            continue
+        values = evaluate(equation, [v.val if isinstance(v, jex.Literal) else known[v] for v in equation.invars])
+        known.update(zip(equation.outvars, values, strict=True))
+        moved.update(zip(equation.outvars, values, strict=True))
+    debug_info = jaxpr.debug_info._replace(arg_names=None)
+    body = jaxpr.replace(invars=[*moved, *jaxpr.invars], eqns=rest, debug_info=debug_info)
+    return list(moved.values()), jex.ClosedJaxpr(body, closed.consts)
+
+
 def hoist_constants(closed: Any) -> tuple[list[Any], Any]:
     """The constants a jaxpr closes over, and the jaxpr with them as its first inputs."""
     jaxpr = closed.jaxpr

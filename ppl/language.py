@@ -15,7 +15,7 @@ from storax.distributions import Distribution, Unit
 from storax.errors import ArgumentTypeError, ShapeError
 from storax.primitives import Site, bind_mark, bind_observe, bind_sample
 from storax.sources import plain_errors, user_line
-from storax.validation import as_data, as_shape, as_value, check_name
+from storax.validation import as_data, as_shape, as_value, check_name, validate_at
 
 
 @plain_errors
@@ -64,6 +64,7 @@ def _choice(name: str, d: Any, obs: Any, shape: Any, call: str) -> jax.Array:
     site = Site(name, source=user_line())
     staging.note(site)
     _check_distribution(d, site, call)
+    validate_at(site.label, d)
     copies = as_shape(shape, f"`shape` of {site.label}")
     data = None
     if obs is not None:

@@ -94,7 +94,9 @@ class Site:
 
 def _sample_aval(*leaves: Any, site: Site) -> Any:
     carried = [sum(mapped[i] for _, mapped in site.lanes) for i in range(len(leaves))]
-    one_lane = [jax.ShapeDtypeStruct(x.shape[k:], x.dtype) for x, k in zip(leaves, carried, strict=True)]
+    one_lane = [
+        jax.ShapeDtypeStruct(x.shape[k:], x.dtype, weak_type=x.weak_type) for x, k in zip(leaves, carried, strict=True)
+    ]
     d = site.distribution(one_lane)
     return jax.core.ShapedArray(site.lane_shape + site.shape + tuple(d.shape), jnp.dtype(d.dtype))
 

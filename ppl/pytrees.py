@@ -30,7 +30,7 @@ class Pytree:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        dataclasses.dataclass(frozen=True, eq=False, repr="__repr__" not in cls.__dict__)(cls)
+        dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
         fields = dataclasses.fields(cls)  # type: ignore[arg-type]
         children = [f.name for f in fields if not f.metadata.get("static")]
         aux = [f.name for f in fields if f.metadata.get("static")]
@@ -46,6 +46,10 @@ class Pytree:
             return self
 
         jax.tree_util.register_pytree_with_keys(cls, flatten, unflatten)
+
+    def __repr__(self) -> str:
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        return f"{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in fields)})"
 
     def replace(self, **changes: Any) -> Any:
         """A copy with some fields changed."""

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.effects import Effect
-from storax.errors import ArgumentTypeError, InvalidNameError, ObservationError, ShapeError
+from storax.errors import ArgumentTypeError, InvalidNameError, ObservationError, ShapeError, StoraxError
 
 
 def check_name(name: Any, call: str) -> str:
@@ -115,6 +115,19 @@ def first(values: np.ndarray, wrong: np.ndarray) -> tuple[str, Any]:
     return text, entry.item() if np.ndim(entry) == 0 else np.asarray(entry).tolist()
 
 
+def validate_at(label: str, d: Any) -> None:
+    """Refuse parameters outside of their range, as far as their numbers are known, and say at which site.
+
+    Raises:
+        ParameterError: see `Distribution.validate`.
+    """
+    try:
+        d.validate()
+    except StoraxError as error:
+        error.args = (f"{label}: {error}",)
+        raise
+
+
 def check_answer(effect: Effect) -> None:
     """Refuse an observation that no draw could take, as soon as its numbers are known."""
     if effect.kind == "sample" and effect.value is not None and effect.site.observed:
@@ -143,9 +156,7 @@ def check_observation(site: Any, value: Any, leaves: Any) -> None:
             )
         if not is_concrete(site.distribution(leaves).support):
             return
-        # What is not known yet is not needed: the support does not depend on it.
-        known = [x if is_concrete(x) else np.ones(x.shape, x.dtype) for x in leaves]
-        inside = site.over_lanes(lambda v, *ls: site.distribution(ls).support(v), 1)(numbers, *known)
+        inside = site.over_lanes(lambda v, *ls: site.distribution(ls).support(v), 1)(numbers, *known_or_ones(leaves))
         outside = ~np.asarray(inside) & _reduced(counted, np.shape(inside))
         if outside.any():
             index, bad = first(numbers, outside)
@@ -156,15 +167,25 @@ def check_observation(site: Any, value: Any, leaves: Any) -> None:
             )
 
 
+def known_or_ones(leaves: Any) -> list[Any]:
+    """The leaves for a question that does not depend on those whose numbers are not known."""
+    return [x if is_concrete(x) else np.ones(x.shape, x.dtype) for x in leaves]
+
+
 def _counted(site: Any, leaves: Any, numbers: np.ndarray) -> np.ndarray | None:
     """Which entries count: all, but for those a concrete mask leaves out; None if a mask is not known yet."""
-    mask = getattr(jax.tree.unflatten(site.tree, leaves[: site.tree.num_leaves]), "mask", None)
-    if mask is None or callable(mask):
+    mask = site.distribution(leaves).counted
+    if mask is None:
         return np.ones(numbers.shape, bool)
     if not is_concrete(mask):
         return None
-    lanes = site.over_lanes(lambda v, *ls: jnp.broadcast_to(site.distribution(ls).mask_for(v), v.shape), 1)
-    return np.asarray(lanes(numbers, *leaves))
+
+    def one_flag_a_number(value: Any, *leaves: Any) -> Any:
+        d = site.distribution(leaves)
+        flags = jnp.broadcast_to(d.counted, (*site.shape, *d.batch_shape))
+        return jnp.broadcast_to(flags.reshape(flags.shape + (1,) * d.event_dim), value.shape)
+
+    return np.asarray(site.over_lanes(one_flag_a_number, 1)(numbers, *known_or_ones(leaves)))
 
 
 def _reduced(counted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

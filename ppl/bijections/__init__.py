@@ -1,0 +1,39 @@
+"""Smooth one-to-one maps between R^n and a support, with the log-determinant of their Jacobian.
+
+A sampler walks in R^n; `biject_to(support)` is the map from there to where the model's values live.  `ALL` is one of
+each, and the shape of an example z: adding an entry buys its tests.
+"""
+
+import numpy as np
+
+from storax.bijections.base import Bijection, Lifted
+from storax.bijections.elementwise import Exp, Identity, Sigmoid
+from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
+from storax.bijections.registry import biject_to
+from storax.bijections.stick_breaking import StickBreaking
+
+ALL: list[tuple[Bijection, tuple[int, ...]]] = [
+    (Identity(), (3,)),
+    (Exp(), (3,)),
+    (Sigmoid(0.0, 1.0), (3,)),
+    (Sigmoid(-2.0, np.array([1.0, 5.0])), (2,)),
+    (Sigmoid(1e3, 1e3 + 1), (2,)),
+    (StickBreaking(), (4,)),
+    (StickBreaking(), (2, 1)),
+    (Lifted(Exp(), 1), (2, 3)),
+    (FillCholesky(), (6,)),
+    (CholeskyToMatrix(), (2, 3)),
+]
+
+__all__ = [
+    "ALL",
+    "Bijection",
+    "CholeskyToMatrix",
+    "Exp",
+    "FillCholesky",
+    "Identity",
+    "Lifted",
+    "Sigmoid",
+    "StickBreaking",
+    "biject_to",
+]

@@ -1,0 +1,78 @@
+"""Which bijection belongs to which support."""
+
+from __future__ import annotations
+
+import functools
+
+from storax import supports
+from storax.bijections.base import Bijection, Lifted
+from storax.bijections.elementwise import Exp, Identity, Sigmoid
+from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
+from storax.bijections.stick_breaking import StickBreaking
+from storax.errors import ArgumentTypeError
+
+
+@functools.singledispatch
+def biject_to(support: supports.Support) -> Bijection:
+    """The bijection from R^n to a support.  Extend it with `@biject_to.register`.
+
+    Args:
+        support: a continuous support.
+
+    Raises:
+        ArgumentTypeError: a discrete support has none.
+
+    >>> from storax import supports
+    >>> biject_to(supports.positive)
+    Exp()
+    """
+    why = "its values are discrete" if getattr(support, "is_discrete", False) else "none is registered"
+    raise ArgumentTypeError(f"There is no bijection from R^n to {support!r}: {why}.")
+
+
+@biject_to.register
+def _(support: supports.Real) -> Bijection:
+    return Identity()
+
+
+@biject_to.register
+def _(support: supports.RealVector) -> Bijection:
+    return Lifted(Identity(), 1)
+
+
+@biject_to.register(supports.Positive)
+@biject_to.register(supports.NonNegative)
+def _(support: supports.Support) -> Bijection:
+    return Exp()
+
+
+@biject_to.register
+def _(support: supports.UnitInterval) -> Bijection:
+    return Sigmoid(0.0, 1.0)
+
+
+@biject_to.register
+def _(support: supports.Interval) -> Bijection:
+    return Sigmoid(support.low, support.high)
+
+
+@biject_to.register
+def _(support: supports.Simplex) -> Bijection:
+    return StickBreaking()
+
+
+@biject_to.register
+def _(support: supports.LowerCholesky) -> Bijection:
+    return FillCholesky()
+
+
+@biject_to.register
+def _(support: supports.PositiveDefinite) -> Bijection:
+    return CholeskyToMatrix()
+
+
+@biject_to.register
+def _(support: supports.Independent) -> Bijection:
+    if support.is_discrete:
+        return biject_to(support.base)
+    return Lifted(biject_to(support.base), support.count)

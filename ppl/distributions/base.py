@@ -1,0 +1,224 @@
+"""The interface of a distribution, and what all of them share.
+
+A distribution is a frozen pytree: its parameters are the leaves.  A subclass names the support of each parameter in
+`parameters`, its own `support`, and says `sample` and `log_prob`; the rest is optional.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from storax.errors import ArgumentTypeError, NotMeasurable, ParameterError, ShapeError
+from storax.pytrees import Pytree
+from storax.supports import Support, show
+
+
+class Distribution(Pytree):
+    """A distribution, or a batch of them: `[*batch_shape, *event_shape]` is the shape of one draw.
+
+    Attributes:
+        parameters: name -> support of each parameter, checked by `validate`.
+        event_dim: trailing axes of a draw that make up one value.
+        is_discrete: has it a mass function rather than a density?
+    """
+
+    parameters: ClassVar[Mapping[str, Support]] = {}
+    event_dim: ClassVar[int] = 0
+    is_discrete: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for name in self.parameters:
+            object.__setattr__(self, name, _as_parameter(getattr(self, name), f"{self.name}: {name}"))
+        _ = self.batch_shape  # parameters that do not broadcast are refused here
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__
+
+    # Shapes
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """How many distributions: the broadcast shape of the parameters."""
+        given = {n: jnp.shape(x) for n in self.parameters if (x := getattr(self, n)) is not None}
+        batches = {n: s[: len(s) - self.parameters[n].event_dim] for n, s in given.items()}
+        try:
+            return np.broadcast_shapes(*batches.values())
+        except ValueError:
+            listing = ", ".join(f"{n} has shape {s}" for n, s in given.items())
+            raise ShapeError(f"{self.name}: the parameters do not broadcast: {listing}.") from None
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """The shape of one value."""
+        return ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one draw."""
+        return (*self.batch_shape, *self.event_shape)
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of a draw: integers if discrete, else the widest of the floating parameters."""
+        if self.is_discrete:
+            return jnp.result_type(int)
+        return jnp.result_type(float, *[_float_type(x) for x in self._given()])
+
+    def _given(self) -> list[Any]:
+        return [x for n in self.parameters if (x := getattr(self, n)) is not None]
+
+    # Meaning
+
+    @property
+    def support(self) -> Support:
+        """The values it can take."""
+        raise NotImplementedError(self.name)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Independent draws `[*shape, *batch_shape, *event_shape]`."""
+        raise NotImplementedError(self.name)
+
+    def log_prob(self, value: Any) -> jax.Array:
+        """Log density or log mass, without the event axes; -inf outside of the support, nan at nan."""
+        raise NotImplementedError(self.name)
+
+    def log_cdf(self, value: Any) -> jax.Array:
+        """log P(X <= value)."""
+        raise NotMeasurable(f"{self.name} has no distribution function in closed form.")
+
+    def log_survival(self, value: Any) -> jax.Array:
+        """log P(X > value)."""
+        raise NotMeasurable(f"{self.name} has no distribution function in closed form.")
+
+    def cdf(self, value: Any) -> jax.Array:
+        """P(X <= value)."""
+        return jnp.exp(self.log_cdf(value))
+
+    @property
+    def mean(self) -> jax.Array:
+        """`shape`; nan or inf where it is not finite."""
+        raise NotMeasurable(f"{self.name} has no mean in closed form.")
+
+    @property
+    def variance(self) -> jax.Array:
+        """`shape`, element by element; nan or inf where it is not finite."""
+        raise NotMeasurable(f"{self.name} has no variance in closed form.")
+
+    # Combinators
+
+    def expand(self, batch_shape: tuple[int, ...]) -> Distribution:
+        """Independent copies up to this batch shape, which the own one must broadcast to."""
+        from storax.distributions.wrappers import Expanded
+
+        return Expanded.of(self, tuple(batch_shape))
+
+    def to_event(self, count: int | None = None) -> Distribution:
+        """Make the last `count` batch axes (default: all) part of the event: one value, one log density."""
+        from storax.distributions.wrappers import Independent
+
+        return Independent.of(self, len(self.batch_shape) if count is None else count)
+
+    def mask(self, mask: Any) -> Distribution:
+        """Log densities count only where the mask (boolean, broadcast to the batch shape) is True."""
+        from storax.distributions.wrappers import Masked
+
+        return Masked.of(self, mask)
+
+    @property
+    def counted(self) -> Any:
+        """Which of the batch count, if `mask` was used; else None."""
+        return None
+
+    # Checks
+
+    def validate(self) -> None:
+        """Refuse parameters outside of their range, as far as their numbers are known.
+
+        Raises:
+            ParameterError: with the parameter, the index and the value.
+        """
+        for name, support in self.parameters.items():
+            value = getattr(self, name)
+            if value is None or isinstance(value, (jax.core.Tracer, jax.ShapeDtypeStruct)):
+                continue
+            with jax.ensure_compile_time_eval():
+                numbers = np.asarray(value)
+                outside = ~np.asarray(support(numbers))
+            if outside.any():
+                index = tuple(int(i) for i in np.argwhere(outside)[0])
+                where = f"[{', '.join(map(str, index))}]" if index else ""
+                raise ParameterError(
+                    f"{self.name}: {name} must be {_in_words(support)}, and {name}{where} is "
+                    f"{np.array2string(numbers[index], precision=6, separator=', ')} ({int(outside.sum())} in all)."
+                )
+
+    def __repr__(self) -> str:
+        fields = [(f.name, getattr(self, f.name)) for f in dataclasses.fields(self)]  # type: ignore[arg-type]
+        return f"{self.name}({', '.join(f'{n}={show(x)}' for n, x in fields if x is not None)})"
+
+
+def _as_parameter(value: Any, what: str) -> Any:
+    """Numbers and arrays as they are; lists and pandas objects as arrays."""
+    if value is None or isinstance(value, (int, float, jax.Array, jax.ShapeDtypeStruct)):
+        return value
+    if type(value) is object:  # JAX rebuilds trees with placeholders
+        return value
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        array = np.asarray(None)
+    if isinstance(value, list) and array.dtype == object:  # a list with tracers
+        try:
+            return jnp.stack([jnp.asarray(x) for x in value])
+        except (TypeError, ValueError):
+            pass
+    if array.dtype.kind not in "biuf" and not jnp.issubdtype(array.dtype, jnp.floating):
+        raise ArgumentTypeError(f"{what} must be a number or an array of numbers, got {value!r}.")
+    return array.astype(jax.dtypes.canonicalize_dtype(array.dtype), copy=False)
+
+
+def _float_type(x: Any) -> Any:
+    """The dtype that a parameter asks for; a Python number asks for none."""
+    if isinstance(x, (bool, int, float)):
+        return float
+    dtype = jnp.result_type(x)
+    if getattr(x, "weak_type", False) or not jnp.issubdtype(dtype, jnp.floating):
+        return float
+    return dtype
+
+
+def _in_words(support: Support) -> str:
+    return {
+        "real": "finite",
+        "real_vector": "finite",
+        "nonnegative": "not negative",
+        "unit_interval": "between 0 and 1",
+        "positive_definite": "symmetric and positive definite",
+        "lower_cholesky": "lower triangular with a positive diagonal",
+        "simplex": "not negative with sum 1",
+        "nonnegative_integer": "a whole number, not negative",
+    }.get(repr(support), repr(support))
+
+
+def promote(*arrays: Any) -> list[jax.Array]:
+    """Floating arrays of the same rank: broadcasting happens here, in the open.  Python numbers stay weakly typed."""
+    ndim = max(jnp.ndim(x) for x in arrays)
+    out = []
+    for x in arrays:
+        x = jnp.asarray(float(x) if isinstance(x, (bool, int)) else x)
+        x = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.result_type(float))
+        out.append(x.reshape((1,) * (ndim - x.ndim) + x.shape) if 0 < x.ndim < ndim else x)
+    return out
+
+
+def within(inside: Any, value: Any) -> jax.Array:
+    """A log density that is -inf where `inside` is False; nan in the value stays nan."""
+    return jnp.where(inside, value, -jnp.inf)
+

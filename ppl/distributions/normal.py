@@ -1,0 +1,159 @@
+"""Normal, LogNormal, HalfNormal."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import erf, erfc, log_ndtr
+
+from storax import supports
+from storax.distributions.base import Distribution, promote, within
+from storax.distributions.special import HALF_LOG_TWO_PI
+from storax.supports import Support
+
+
+class Normal(Distribution):
+    """The normal distribution.
+
+    Args:
+        loc: mean, real.
+        scale: standard deviation, positive.
+
+    >>> Normal(0.0, 2.0).log_prob(0.0).item() == Normal(1.0, 2.0).log_prob(1.0).item()
+    True
+    """
+
+    loc: Any = 0.0
+    scale: Any = 1.0
+
+    parameters: ClassVar[dict[str, Support]] = {"loc": supports.real, "scale": supports.positive}
+    support: ClassVar[Support] = supports.real  # type: ignore[assignment]
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        noise, loc, scale = promote(jax.random.normal(key, (*shape, *self.batch_shape), self.dtype), self.loc, self.scale)
+        return loc + scale * noise
+
+    def log_prob(self, value: Any) -> jax.Array:
+        x, loc, scale = promote(value, self.loc, self.scale)
+        return -0.5 * jnp.square((x - loc) / scale) - jnp.log(scale) - HALF_LOG_TWO_PI
+
+    def _standard(self, value: Any) -> jax.Array:
+        x, loc, scale = promote(value, self.loc, self.scale)
+        return (x - loc) / scale
+
+    def log_cdf(self, value: Any) -> jax.Array:
+        return log_ndtr(self._standard(value))
+
+    def log_survival(self, value: Any) -> jax.Array:
+        return log_ndtr(-self._standard(value))
+
+    @property
+    def mean(self) -> jax.Array:
+        return jnp.broadcast_to(*promote(self.loc), self.shape)
+
+    @property
+    def variance(self) -> jax.Array:
+        return jnp.broadcast_to(jnp.square(*promote(self.scale)), self.shape)
+
+
+class LogNormal(Distribution):
+    """exp(X) with X ~ Normal(loc, scale).
+
+    Args:
+        loc: mean of the logarithm, real.
+        scale: standard deviation of the logarithm, positive.
+
+    >>> LogNormal(0.0, 1.0).log_prob(1.0).item() == Normal(0.0, 1.0).log_prob(0.0).item()
+    True
+    """
+
+    loc: Any = 0.0
+    scale: Any = 1.0
+
+    parameters: ClassVar[dict[str, Support]] = {"loc": supports.real, "scale": supports.positive}
+    support: ClassVar[Support] = supports.positive  # type: ignore[assignment]
+
+    @property
+    def log(self) -> Normal:
+        """The distribution of the logarithm."""
+        return Normal(self.loc, self.scale)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        info = jnp.finfo(self.dtype)
+        return jnp.clip(jnp.exp(self.log.sample(key, shape)), info.tiny, info.max)
+
+    def log_prob(self, value: Any) -> jax.Array:
+        inside, log_x = _log(value)
+        return within(inside, self.log.log_prob(log_x) - promote(log_x, self.loc, self.scale)[0])
+
+    def log_cdf(self, value: Any) -> jax.Array:
+        inside, log_x = _log(value)
+        return within(inside, self.log.log_cdf(log_x))
+
+    def log_survival(self, value: Any) -> jax.Array:
+        inside, log_x = _log(value)
+        return jnp.where(inside, self.log.log_survival(log_x), 0.0)
+
+    @property
+    def mean(self) -> jax.Array:
+        loc, scale = promote(self.loc, self.scale)
+        return jnp.exp(loc + 0.5 * jnp.square(scale))
+
+    @property
+    def variance(self) -> jax.Array:
+        loc, scale = promote(self.loc, self.scale)
+        s = jnp.square(scale)
+        return jnp.expm1(s) * jnp.exp(2 * loc + s)
+
+
+def _log(value: Any) -> tuple[jax.Array, jax.Array]:
+    (x,) = promote(value)
+    inside = ~(x <= 0)  # nan is let through, to come out as nan
+    return inside, jnp.log(jnp.where(inside, x, 1.0))
+
+
+class HalfNormal(Distribution):
+    """|X| with X ~ Normal(0, scale).
+
+    Args:
+        scale: positive; the standard deviation is sqrt(1 - 2 / pi) times that.
+
+    >>> bool(HalfNormal(1.0).log_prob(-1.0) == -jnp.inf)
+    True
+    """
+
+    scale: Any = 1.0
+
+    parameters: ClassVar[dict[str, Support]] = {"scale": supports.positive}
+    support: ClassVar[Support] = supports.nonnegative  # type: ignore[assignment]
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        return jnp.abs(Normal(0.0, self.scale).sample(key, shape))
+
+    def log_prob(self, value: Any) -> jax.Array:
+        (x,) = promote(value)
+        return within(~(x < 0), Normal(0.0, self.scale).log_prob(x) + np.log(2.0))
+
+    def log_cdf(self, value: Any) -> jax.Array:
+        x, scale = promote(value, self.scale)
+        z = jnp.maximum(x, 0.0) / scale * np.sqrt(0.5)
+        low = z < 0.5
+        of_low = jnp.log(jnp.where(low, erf(jnp.where(low, z, 0.5)), 1.0))
+        return jnp.where(low, of_low, jnp.log1p(-erfc(jnp.where(low, 0.5, z))))
+
+    def log_survival(self, value: Any) -> jax.Array:
+        x, scale = promote(value, self.scale)
+        return log_ndtr(-jnp.maximum(x, 0.0) / scale) + np.log(2.0)
+
+    @property
+    def mean(self) -> jax.Array:
+        (scale,) = promote(self.scale)
+        return scale * np.sqrt(2 / np.pi)
+
+    @property
+    def variance(self) -> jax.Array:
+        (scale,) = promote(self.scale)
+        return jnp.square(scale) * (1 - 2 / np.pi)

@@ -1,0 +1,310 @@
+"""Distributions made from another: more copies, a larger event, a mask, a weight."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from storax import supports
+from storax.distributions.base import Distribution, promote
+from storax.errors import ArgumentTypeError, ShapeError
+from storax.pytrees import static
+from storax.supports import Support
+
+
+class Wrapper(Distribution):
+    """Base: everything is the base's, until said otherwise."""
+
+    base: Distribution
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        return self.base.batch_shape
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        return self.base.event_shape
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        return self.base.event_dim
+
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        return self.base.is_discrete
+
+    @property
+    def dtype(self) -> Any:
+        return self.base.dtype
+
+    @property
+    def support(self) -> Support:
+        return self.base.support
+
+    @property
+    def counted(self) -> Any:
+        return self.base.counted
+
+    @property
+    def mean(self) -> jax.Array:
+        return self.base.mean
+
+    @property
+    def variance(self) -> jax.Array:
+        return self.base.variance
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        return self.base.sample(key, shape)
+
+    def log_prob(self, value: Any) -> jax.Array:
+        return self.base.log_prob(value)
+
+    def log_cdf(self, value: Any) -> jax.Array:
+        return self.base.log_cdf(value)
+
+    def log_survival(self, value: Any) -> jax.Array:
+        return self.base.log_survival(value)
+
+    def validate(self) -> None:
+        self.base.validate()
+
+
+class Expanded(Wrapper):
+    """Independent copies of `base`, up to a batch shape that its own broadcasts to.
+
+    >>> from storax.distributions import Normal
+    >>> Normal(0.0, 1.0).expand((3,)).batch_shape
+    (3,)
+    """
+
+    base: Distribution
+    copies: tuple[int, ...] = static()
+
+    @classmethod
+    def of(cls, base: Distribution, batch_shape: tuple[int, ...]) -> Distribution:
+        own = base.batch_shape
+        fits = len(own) <= len(batch_shape) and all(
+            n in (1, m) for n, m in zip(reversed(own), reversed(batch_shape), strict=False)
+        )
+        if not fits:
+            raise ShapeError(f"{base!r} has batch shape {own}, which does not expand to {batch_shape}.")
+        return base if own == batch_shape else cls(base, batch_shape)
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        return self.copies
+
+    def _spread(self, x: Any) -> jax.Array:
+        return jnp.broadcast_to(x, self.shape)
+
+    @property
+    def mean(self) -> jax.Array:
+        return self._spread(self.base.mean)
+
+    @property
+    def variance(self) -> jax.Array:
+        return self._spread(self.base.variance)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        own = self.base.batch_shape
+        front = self.copies[: len(self.copies) - len(own)]
+        widened = [i for i, n in enumerate(own) if n != self.copies[len(front) + i]]
+        sizes = [self.copies[len(front) + i] for i in widened]
+        # Drawn as [*shape, *sizes, *front, *own, *event]; each of `sizes` then takes the place of an axis of size 1.
+        draws = self.base.sample(key, (*shape, *sizes, *front))
+        k, f = len(shape), len(shape) + len(sizes)
+        draws = jnp.squeeze(draws, [f + len(front) + i for i in widened])
+        new, kept = iter(range(k, f)), iter(range(f + len(front), draws.ndim))
+        of_own = [next(new) if i in widened else next(kept) for i in range(len(own))]
+        return jnp.transpose(draws, [*range(k), *range(f, f + len(front)), *of_own, *kept])
+
+    def log_prob(self, value: Any) -> jax.Array:
+        score = self.base.log_prob(value)
+        full = jnp.broadcast_shapes(score.shape, self.copies)
+        return jnp.broadcast_to(score, full)
+
+    def log_cdf(self, value: Any) -> jax.Array:
+        score = self.base.log_cdf(value)
+        return jnp.broadcast_to(score, jnp.broadcast_shapes(score.shape, self.copies))
+
+    def log_survival(self, value: Any) -> jax.Array:
+        score = self.base.log_survival(value)
+        return jnp.broadcast_to(score, jnp.broadcast_shapes(score.shape, self.copies))
+
+
+class Independent(Wrapper):
+    """The last `count` batch axes of `base` belong to the event: one log density for all of them.
+
+    >>> from storax.distributions import Normal
+    >>> d = Normal(jnp.zeros((2, 3)), 1.0).to_event(1)
+    >>> d.batch_shape, d.event_shape
+    ((2,), (3,))
+    """
+
+    base: Distribution
+    count: int = static()
+
+    @classmethod
+    def of(cls, base: Distribution, count: int) -> Distribution:
+        if not 0 <= count <= len(base.batch_shape):
+            raise ShapeError(f"{base!r} has batch shape {base.batch_shape}: to_event takes 0 to that many axes, not {count}.")
+        return cls(base, count) if count else base
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        return self.base.batch_shape[: len(self.base.batch_shape) - self.count]
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        return (*self.base.batch_shape[len(self.base.batch_shape) - self.count :], *self.base.event_shape)
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        return self.base.event_dim + self.count
+
+    @property
+    def support(self) -> Support:
+        return supports.independent(self.base.support, self.count)
+
+    def log_prob(self, value: Any) -> jax.Array:
+        return self.base.log_prob(value).sum(tuple(range(-self.count, 0)))
+
+    def log_cdf(self, value: Any) -> jax.Array:
+        return Distribution.log_cdf(self, value)
+
+    def log_survival(self, value: Any) -> jax.Array:
+        return Distribution.log_survival(self, value)
+
+
+class Masked(Wrapper):
+    """Log densities are exactly 0 where `where` is False, with no gradient, whatever the value is there.
+
+    >>> from storax.distributions import Normal
+    >>> Normal(0.0, 1.0).mask(False).log_prob(jnp.nan).item()
+    0.0
+    """
+
+    base: Distribution
+    where: Any
+
+    @classmethod
+    def of(cls, base: Distribution, mask: Any) -> Masked:
+        mask = mask if isinstance(mask, (bool, jax.Array)) else np.asarray(mask)
+        if jnp.result_type(mask) != bool:
+            raise ArgumentTypeError(f"{base!r}: a mask must be boolean, and got dtype {jnp.result_type(mask)}.")
+        fits = jnp.ndim(mask) <= len(base.batch_shape) and all(
+            n in (1, m) for n, m in zip(reversed(jnp.shape(mask)), reversed(base.batch_shape), strict=False)
+        )
+        if not fits:
+            raise ShapeError(
+                f"{base!r} has batch shape {base.batch_shape}, and a mask of shape {jnp.shape(mask)} does not "
+                f"broadcast to it. Give the distribution the shape of the mask first: d.expand({jnp.shape(mask)})."
+            )
+        return cls(base, mask)
+
+    @property
+    def counted(self) -> Any:
+        own, inner = jnp.asarray(self.where), self.base.counted
+        if inner is None:
+            return self.where
+        own, inner = (jnp.broadcast_to(m, self.batch_shape) for m in (own, inner))
+        return own & inner
+
+    def log_prob(self, value: Any) -> jax.Array:
+        x = jnp.asarray(value)
+        event = self.base.event_dim
+        batch = jnp.broadcast_shapes(x.shape[: x.ndim - event], self.batch_shape)
+        mask = jnp.broadcast_to(jnp.asarray(self.where), batch)
+        safe = self.base.support.feasible((*batch, *self.event_shape), x.dtype)
+        keep = jnp.broadcast_to(mask.reshape(mask.shape + (1,) * event), safe.shape)
+        x = jnp.where(keep, jnp.broadcast_to(x, safe.shape), safe)
+        return jnp.where(mask, self.base.log_prob(x), 0.0)
+
+
+class Scaled(Wrapper):
+    """Log densities are multiplied by `weight`.
+
+    >>> from storax.distributions import Exponential
+    >>> Scaled(Exponential(1.0), 3.0).log_prob(2.0).item()
+    -6.0
+    """
+
+    base: Distribution
+    weight: Any
+
+    def log_prob(self, value: Any) -> jax.Array:
+        weight, score = promote(self.weight, self.base.log_prob(value))
+        return weight * score
+
+
+class Unit(Distribution):
+    """The value without numbers, with a log density that is given: what `factor` observes.
+
+    >>> Unit(2.0).log_prob(jnp.zeros(0)).item()
+    2.0
+    """
+
+    log_weight: Any
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        return jnp.shape(self.log_weight)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        return (0,)
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        return 1
+
+    @property
+    def support(self) -> Support:
+        return supports.nothing
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        return jnp.zeros((*shape, *self.shape), self.dtype)
+
+    def log_prob(self, value: Any) -> jax.Array:
+        return jnp.asarray(self.log_weight)
+
+
+class Subsample(Distribution):
+    """`count` different indices of range(total), each subset as likely as any other.
+
+    Its log density is 0 rather than log of one over the number of subsets: a plate's subsample is a way to compute,
+    not a part of the model.
+
+    >>> len(set(Subsample(10, 4).sample(jax.random.key(0)).tolist()))
+    4
+    """
+
+    total: int = static()
+    count: int = static()
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        return (self.count,)
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        return 1
+
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        return True
+
+    @property
+    def support(self) -> Support:
+        return supports.subset(self.total)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        size = int(np.prod(shape))
+        draw = lambda k: jax.random.choice(k, self.total, (self.count,), replace=False)  # noqa: E731
+        return jax.vmap(draw)(jax.random.split(key, size)).reshape((*shape, self.count)).astype(self.dtype)
+
+    def log_prob(self, value: Any) -> jax.Array:
+        return jnp.where(self.support(jnp.asarray(value)), 0.0, -jnp.inf)
