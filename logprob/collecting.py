@@ -67,6 +67,13 @@ def open_sites(sites: Sites, call: str) -> Sites:
     return {n: i for n, i in sites.items() if i.is_open}
 
 
+def check_mapping(values: Any, call: str) -> None:
+    if not isinstance(values, Mapping):
+        raise ArgumentTypeError(
+            f"{call} needs the values by name first, f({{'mu': 1.0}}, *args), and got {type(values).__name__}."
+        )
+
+
 def check_values(values: Any, sites: Sites, call: str) -> dict[str, Any]:
     """Exactly the open sites' values, with their shapes and dtypes.
 
@@ -75,10 +82,7 @@ def check_values(values: Any, sites: Sites, call: str) -> dict[str, Any]:
         NotMeasurable: the value of a derived quantity.
         ModelError: the value of a site that has one already.
     """
-    if not isinstance(values, Mapping):
-        raise ArgumentTypeError(
-            f"{call} needs the values by name first, f({{'mu': 1.0}}, *args), and got {type(values).__name__}."
-        )
+    check_mapping(values, call)
     wanted = open_sites(sites, call)
     for name in values:
         if name not in sites or not sites[name].visible:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from storax.effects import Record
-from storax.logprob.collecting import Collector, check_values, collect
-from storax.logprob.scoring import joint
+from storax.logprob.collecting import Collector, check_mapping, check_values, collect
+from storax.logprob.scoring import scores
 from storax.models import Model, transformation
 from storax.sources import plain_errors
 
@@ -42,7 +44,10 @@ def log_density(model: Callable[..., Any]) -> Callable[..., jax.Array]:
 
     @plain_errors
     def f(values: Any, /, *args: Any, **kwargs: Any) -> jax.Array:
-        return joint(_records(model, values, args, kwargs, "sx.log_density").values())
+        parts = scores(_records(model, values, args, kwargs, "sx.log_density").values())
+        # Where one site is impossible the whole is, also if another's parameter (a negative scale) is none there.
+        impossible = functools.reduce(jnp.logical_or, [p == -jnp.inf for p in parts], jnp.asarray(False))
+        return jnp.where(impossible, -jnp.inf, sum(parts, start=jnp.zeros(())))
 
     return f
 
@@ -78,6 +83,7 @@ def log_likelihood(model: Callable[..., Any]) -> Callable[..., dict[str, jax.Arr
 
 
 def _records(model: Model, values: Any, args: Any, kwargs: Any, call: str) -> dict[str, Record]:
+    check_mapping(values, call)
     staged = model.stage(*args, **kwargs)
     values = check_values(values, model.sites(staged), call)
     return collect(model, staged, staged.arrays, Collector(values, call))

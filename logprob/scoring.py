@@ -18,18 +18,21 @@ from storax.effects import Record
 
 def joint(records: Iterable[Record]) -> jax.Array:
     """The sum of all log densities, a scalar."""
+    return sum(scores(records), start=jnp.zeros(()))
+
+
+def scores(records: Iterable[Record]) -> list[jax.Array]:
+    """The log densities in a few sums, one for sites that are alike."""
     groups: dict[Any, list[Record]] = {}
-    total = jnp.zeros(())
+    inside_of_branches = []  # these were scored there
     for r in records:
         if r.is_mark:
             continue
-        if r.log_prob is not None:  # scored already, inside of a branch
-            total = total + jnp.sum(r.log_prob)
+        if r.log_prob is not None:
+            inside_of_branches.append(jnp.sum(r.log_prob))
         else:
             groups.setdefault(_kind(r), []).append(r)
-    for alike in groups.values():
-        total = total + _score(alike)
-    return total
+    return inside_of_branches + [_score(alike) for alike in groups.values()]
 
 
 def _kind(r: Record) -> Any:

@@ -167,7 +167,7 @@ def unconstrain(model: Callable[..., Any]) -> Callable[..., Density]:
         NotMeasurable: an anonymous draw, or an observed derived quantity.
 
     >>> import storax as sx
-    >>> density = sx.unconstrain(lambda: sx.sample("scale", sx.HalfNormal(1.0)) and None)
+    >>> density = sx.unconstrain(lambda: sx.sample("scale", sx.HalfNormal(1.0)))
     >>> z = density().unconstrain({"scale": 1.0})
     >>> float(density().constrain(z)["scale"])
     1.0

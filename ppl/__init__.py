@@ -19,6 +19,7 @@ from storax.language import deterministic, factor, rv, sample
 from storax.logprob import Density, check, log_density, log_likelihood, unconstrain
 from storax.models import Model, model
 from storax.plates import plate
+from storax.samplers import Posterior, mcmc, nuts
 from storax.vmapping import vmap
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ __all__ = [  # noqa: PLE0604
     *distributions.__all__,
     "Density",
     "Model",
+    "Posterior",
     "Trace",
     "bijections",
     "block",
@@ -40,7 +42,9 @@ __all__ = [  # noqa: PLE0604
     "log_density",
     "log_likelihood",
     "mask",
+    "mcmc",
     "model",
+    "nuts",
     "plate",
     "replay",
     "rv",

@@ -139,7 +139,7 @@ def factor(name: str, log_weight: Any) -> None:
     >>> def model():
     ...     x = sx.sample("x", sx.Normal(0.0, 1.0))
     ...     sx.factor("tilt", 3.0 * x)
-    >>> base = sx.log_density(lambda: sx.sample("x", sx.Normal(0.0, 1.0)) and None)
+    >>> base = sx.log_density(lambda: sx.sample("x", sx.Normal(0.0, 1.0)))
     >>> float(sx.log_density(model)({"x": 1.0})) - float(sx.Normal(0.0, 1.0).log_prob(1.0))
     3.0
     """

@@ -57,8 +57,8 @@ def _batch(axis: Any, inputs: Sequence[Any], dims: Sequence[Any], **params: Any)
 
 
 def _jvp(primals: Any, tangents: Any, **params: Any) -> Any:
-    tangents = [ad.instantiate_zeros(t) for t in tangents]
-    return jax.jvp(lambda *xs: _run(*xs, **params), primals, tangents)
+    tangents = tuple(ad.instantiate_zeros(t) for t in tangents)
+    return jax.jvp(lambda *xs: tuple(_run(*xs, **params)), tuple(primals), tangents)
 
 
 vmap_p.def_effectful_abstract_eval(_abstract)
