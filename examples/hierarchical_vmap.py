@@ -13,10 +13,8 @@ import storax as sx
 
 def county(x, y, slope, spread):
     """One county: its own intercept, the slope of all."""
-    offset = sx.sample("offset", sx.Normal(0.0, 1.0))
-    intercept = sx.deterministic("intercept", spread * offset)
-    noise = 0.5
-    return sx.sample("y", sx.Normal(intercept + slope * x, noise), obs=y)
+    intercept = sx.sample("intercept", sx.Normal(0.0, spread))
+    return sx.sample("y", sx.Normal(intercept + slope * x, 0.5), obs=y)
 
 
 def counties(x, y=None):

@@ -34,7 +34,8 @@ def make_data(key, num_steps):
 def main(num_steps=100, num_samples=1000):
     walk, y = make_data(jax.random.key(2), num_steps)
     print(sx.check(random_walk)(y), "\n")
-    post = sx.mcmc(random_walk, num_samples=num_samples)(jax.random.key(3), y)
+    infer = sx.mcmc(random_walk, sx.nuts(target_accept=0.95), num_samples=num_samples)
+    post = infer(jax.random.key(3), y)
     summary = post.summary()
     for name in ("drift", "noise"):
         print(name, {k: round(v, 2) for k, v in summary[name].items()})

@@ -31,6 +31,14 @@ def user_line() -> str:
     return ""
 
 
+def user_stacklevel() -> int:
+    """The `stacklevel` with which a warning from the caller points at the user's line."""
+    level, frame = 0, sys._getframe(1)
+    while frame is not None and not _is_users(frame):
+        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
+    return level + 1
+
+
 def last_user_line(traceback: TracebackType | None) -> str:
     """The innermost line of the user's program in a traceback, with its text if the file can be read."""
     found = ""

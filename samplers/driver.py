@@ -136,17 +136,25 @@ def advance(
         trees = jax.vmap(select)(restart, jax.vmap(begin)(chains.metric, noise[:, 0], chains.draw, stack), trees)
         base = chains.draws
 
+        unpack = packer((chains.replace(key=None, metric=None), trees))
+        keys, metrics = chains.key, chains.metric
+
         def supplied(carry: Any) -> jax.Array:
-            k, chains, _, _ = carry
+            k, packed, _ = carry
+            chains, _ = unpack(packed)
             enough = (k < TRIPS) & (chains.draws - base + 1 < rows).all()
             return enough & ~chains.due.any() & unfinished((chains,))
 
         def trip(carry: Any) -> Any:
-            k, chains, trees, out = carry
+            k, packed, out = carry
+            chains, trees = unpack(packed)
+            chains = chains.replace(key=keys, metric=metrics)
             chains, trees, row, record = jax.vmap(step)(chains, trees, uniforms[k], noise, base, end)
-            return k + 1, chains, trees, jax.vmap(partial(_store, skip))(out, row - first, record, trees.draw.position)
+            return k + 1, pack((chains.replace(key=None, metric=None), trees)), jax.vmap(partial(_store, skip))(out, row - first, record, trees.draw.position)
 
-        _, chains, trees, out = lax.while_loop(supplied, trip, (0, chains, trees, out))
+        _, packed, out = lax.while_loop(supplied, trip, (0, pack((chains.replace(key=None, metric=None), trees)), out))
+        chains, trees = unpack(packed)
+        chains = chains.replace(key=keys, metric=metrics)
         return chains.replace(draw=trees.draw), trees, jnp.zeros(size, bool), out
 
     trees = jax.vmap(begin)(chains.metric, jnp.zeros((size, d), dtype), chains.draw, stack)
@@ -238,3 +246,27 @@ def _store(skip: int, out: Any, row: jax.Array, record: Info, position: jax.Arra
     # Rows out of bounds are dropped; a negative one would count from the end.
     kept = jnp.where(row < skip, MISSING, row - skip)
     return positions.at[kept].set(position, mode="drop"), table.at[row].set(numbers, mode="drop")
+
+
+def pack(tree):
+    groups = {}
+    for x in jax.tree.leaves(tree):
+        groups.setdefault((x.shape, x.dtype), []).append(x)
+    return [jnp.stack(xs, 1) if len(xs) > 1 else xs[0] for xs in groups.values()]
+
+
+def packer(tree):
+    leaves, structure = jax.tree.flatten(tree)
+    groups = {}
+    for i, x in enumerate(leaves):
+        groups.setdefault((x.shape, x.dtype), []).append(i)
+    order = list(groups.values())
+
+    def unpack(packed):
+        out = [None] * len(leaves)
+        for where, x in zip(order, packed):
+            for j, i in enumerate(where):
+                out[i] = x[:, j] if len(where) > 1 else x
+        return jax.tree.unflatten(structure, out)
+
+    return unpack

@@ -9,13 +9,14 @@ import numpy as np
 
 from storax.errors import SamplingWarning
 from storax.samplers.posterior import Posterior
+from storax.sources import user_stacklevel
 
 
 def warn_about(posterior: Posterior, num_warmup: int, max_tree_depth: int) -> None:
     """Warn once, with every complaint about the run."""
     complaints = list(_complaints(posterior, num_warmup, max_tree_depth))
     if complaints:
-        warnings.warn("\n".join(f"{c}" for c in complaints), SamplingWarning, stacklevel=4)
+        warnings.warn("\n".join(f"{c}" for c in complaints), SamplingWarning, stacklevel=user_stacklevel())
 
 
 def _complaints(posterior: Posterior, num_warmup: int, max_tree_depth: int) -> Iterator[str]:
