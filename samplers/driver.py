@@ -1,7 +1,7 @@
 """Many chains in one loop that never waits: warm-up and sampling are one compiled program.
 
-Each trip of the loop grows the trajectory of every chain by one leaf, which takes one gradient per chain.  A chain whose
-trajectory is complete stores its draw, adapts, and begins the next trajectory in the same trip, whatever its neighbours
+Each trip of the loop grows the trajectory of every chain by one leaf, which takes one gradient per chain.  A chain with
+a complete trajectory stores its draw, adapts, and begins the next in the same trip, whatever its neighbours
 do.  Random numbers are made for many trips at a time, outside of that loop, and so is what is rare: a new metric.
 """
 
@@ -19,6 +19,7 @@ from storax.samplers.adaptation import DualAveraging, search, windows
 from storax.samplers.integrators import ValueAndGrad
 from storax.samplers.metrics import Metric, Moments
 from storax.samplers.nuts import Info, Kernel, LogDensity, describe
+from storax.samplers.packing import Packing
 from storax.samplers.trajectory import Draw, Tree, begin, extend, select
 
 LOCATE, SEARCH, SAMPLE = 0, 1, 2  # evaluate the start; find a first step size; the rest
@@ -30,20 +31,26 @@ COLUMNS: dict[str, Any] = {"lp": None, "energy": None, "diverging": bool, "tree_
                            "acceptance_rate": None}  # fmt: skip
 
 
-class Chain(Pytree):
-    """Everything a chain needs to go on; all leaves have a leading axis `[chain]` outside of the loop."""
+class Walk(Pytree):
+    """What changes as a chain goes on."""
 
-    key: jax.Array
     draw: Draw  # the last one
     draws: jax.Array  # made so far, warm-up included
     trips: jax.Array  # gradients taken so far: where the chain is in its stream of uniforms
     phase: jax.Array  # LOCATE, SEARCH or SAMPLE
     direction: jax.Array  # of the search
     step_size: jax.Array
-    metric: Metric
     averaging: DualAveraging
     moments: Moments  # of the draws in the present window
     due: jax.Array  # a window has ended: the metric is to be set
+
+
+class Chain(Pytree):
+    """Everything a chain needs to go on; all leaves have a leading axis `[chain]` outside of `vmap`."""
+
+    key: jax.Array
+    metric: Metric
+    walk: Walk
 
 
 class Run(Pytree):
@@ -52,7 +59,7 @@ class Run(Pytree):
     positions: jax.Array  # [chain, draw, d]
     stats: dict[str, jax.Array]  # name -> [chain, draw]
     warmup_stats: dict[str, jax.Array]  # name -> [chain, warm-up draw]
-    chains: Chain  # at the end: step_size [chain], metric.inverse [chain, d] or [chain, d, d], ...
+    chains: Chain  # at the end: walk.step_size [chain], metric.inverse [chain, d] or [chain, d, d], ...
 
 
 def run(
@@ -81,8 +88,10 @@ def run(
     chains, positions, stats = advance(
         log_density, chains, num_warmup + num_samples, kernel=kernel, num_warmup=num_warmup, skip=num_warmup
     )
-    kept = {name: x[:, num_warmup:] for name, x in stats.items()}
-    return Run(positions, kept, {name: x[:, :num_warmup] for name, x in stats.items()}, chains)
+    warmup_stats, stats = (
+        {n: x[:, part] for n, x in stats.items()} for part in (slice(num_warmup), slice(num_warmup, None))
+    )
+    return Run(positions, stats, warmup_stats, chains)
 
 
 def start(keys: jax.Array, initial: jax.Array, *, kernel: Kernel, num_warmup: int) -> Chain:
@@ -96,8 +105,9 @@ def _start(kernel: Kernel, num_warmup: int, key: jax.Array, position: jax.Array)
     inverse = kernel.initial_inverse_mass(position)
     # No density at all, so that the first leaf, which is the start itself, is accepted and brings its gradient along.
     draw = Draw(position, jnp.zeros_like(position), zero + jnp.finfo(position.dtype).min, zero)
-    return Chain(key, draw, none, none, none + LOCATE, none, step_size, Metric.of(inverse),
-                 DualAveraging.start(step_size), Moments.none(inverse), none > 0)  # fmt: skip
+    walk = Walk(draw, none, none, none + LOCATE, none, step_size, DualAveraging.start(step_size), Moments.none(inverse),
+                none > 0)  # fmt: skip
+    return Chain(key, Metric.of(inverse), walk)
 
 
 def advance(
@@ -116,128 +126,125 @@ def advance(
     Returns:
         Chains to go on with; positions `[chain, num_draws - skip, d]`; statistics, name -> `[chain, num_draws]`.
     """
-    size, d = chains.draw.position.shape
-    dtype = chains.draw.position.dtype
+    size, d = chains.walk.draw.position.shape
+    dtype = chains.walk.draw.position.dtype
     rows = max(2, min(64, 2**16 // max(d, 1)))  # momenta at hand: enough for many trips, in little memory
-    first, end = chains.draws, chains.draws + num_draws
+    first, end = chains.walk.draws, chains.walk.draws + num_draws
     step = partial(_trip, jax.value_and_grad(log_density), kernel, num_warmup)
     stack = jnp.zeros((size, kernel.max_tree_depth, 3, d), dtype)
     positions = jnp.zeros((size, num_draws - skip, d), dtype)
     table = jnp.zeros((size, num_draws, len(COLUMNS)), dtype)
 
-    def unfinished(carry: Any) -> jax.Array:
-        return (carry[0].draws < end).any()
+    def unfinished(walks: Walk) -> jax.Array:
+        return (walks.draws < end).any()
 
-    def supplied_trips(carry: Any) -> Any:
+    def stretch(carry: Any) -> Any:
+        """As many trips as random numbers are at hand for, but no further than to the end of a window."""
         chains, trees, restart, out = carry
-        restart = restart | chains.due
-        chains = lax.cond(chains.due.any(), jax.vmap(_set_metric), lambda c: c, chains)
+        restart = restart | chains.walk.due
+        chains = lax.cond(chains.walk.due.any(), jax.vmap(_set_metric), lambda c: c, chains)
+        metrics, walks = chains.metric, chains.walk
         noise, uniforms = jax.vmap(partial(_randomness, rows), out_axes=(0, 1))(chains)
-        trees = jax.vmap(select)(restart, jax.vmap(begin)(chains.metric, noise[:, 0], chains.draw, stack), trees)
-        base = chains.draws
-
-        unpack = packer((chains.replace(key=None, metric=None), trees))
-        keys, metrics = chains.key, chains.metric
+        trees = jax.vmap(select)(restart, jax.vmap(begin)(metrics, noise[:, 0], walks.draw, stack), trees)
+        base = walks.draws
+        packing = Packing((walks, trees))
 
         def supplied(carry: Any) -> jax.Array:
             k, packed, _ = carry
-            chains, _ = unpack(packed)
-            enough = (k < TRIPS) & (chains.draws - base + 1 < rows).all()
-            return enough & ~chains.due.any() & unfinished((chains,))
+            walks, _ = packing.unpack(packed)
+            enough = (k < TRIPS) & (walks.draws - base + 1 < rows).all()
+            return enough & ~walks.due.any() & unfinished(walks)
 
         def trip(carry: Any) -> Any:
             k, packed, out = carry
-            chains, trees = unpack(packed)
-            chains = chains.replace(key=keys, metric=metrics)
-            chains, trees, row, record = jax.vmap(step)(chains, trees, uniforms[k], noise, base, end)
-            return k + 1, pack((chains.replace(key=None, metric=None), trees)), jax.vmap(partial(_store, skip))(out, row - first, record, trees.draw.position)
+            walks, trees = packing.unpack(packed)
+            walks, trees, row, record = jax.vmap(step)(metrics, walks, trees, uniforms[k], noise, base, end)
+            out = jax.vmap(partial(_store, skip))(out, row - first, record, walks.draw.position)
+            return k + 1, packing.pack((walks, trees)), out
 
-        _, packed, out = lax.while_loop(supplied, trip, (0, pack((chains.replace(key=None, metric=None), trees)), out))
-        chains, trees = unpack(packed)
-        chains = chains.replace(key=keys, metric=metrics)
-        return chains.replace(draw=trees.draw), trees, jnp.zeros(size, bool), out
+        _, packed, out = lax.while_loop(supplied, trip, (0, packing.pack((walks, trees)), out))
+        walks, trees = packing.unpack(packed)
+        return chains.replace(walk=walks), trees, jnp.zeros(size, bool), out
 
-    trees = jax.vmap(begin)(chains.metric, jnp.zeros((size, d), dtype), chains.draw, stack)
+    trees = jax.vmap(begin)(chains.metric, jnp.zeros((size, d), dtype), chains.walk.draw, stack)
     carry = chains, trees, jnp.ones(size, bool), (positions, table)
-    chains, _, _, (positions, table) = lax.while_loop(unfinished, supplied_trips, carry)
+    chains, _, _, (positions, table) = lax.while_loop(lambda c: unfinished(c[0].walk), stretch, carry)
     return chains, positions, {n: table[..., i].astype(t or dtype) for i, (n, t) in enumerate(COLUMNS.items())}
 
 
 def _randomness(rows: int, chain: Chain) -> tuple[jax.Array, jax.Array]:
     """Noise `[rows, d]` for the momenta of this draw and the next ones; uniforms `[TRIPS, 3]` for the next trips."""
-    like = chain.draw.position
+    like = chain.walk.draw.position
     of_draws, of_trips = jax.random.fold_in(chain.key, 0), jax.random.fold_in(chain.key, 1)
     normal = jax.vmap(lambda i: jax.random.normal(jax.random.fold_in(of_draws, i), like.shape, like.dtype))
     uniform = jax.vmap(lambda i: jax.random.uniform(jax.random.fold_in(of_trips, i), (3,), like.dtype))
-    return normal(chain.draws + jnp.arange(rows)), uniform(chain.trips + jnp.arange(TRIPS))
+    return normal(chain.walk.draws + jnp.arange(rows)), uniform(chain.walk.trips + jnp.arange(TRIPS))
 
 
 def _trip(
-    value_and_grad: ValueAndGrad, kernel: Kernel, num_warmup: int, chain: Chain, tree: Tree, uniforms: jax.Array,
-    noise: jax.Array, base: jax.Array, end: jax.Array,
-) -> tuple[Chain, Tree, jax.Array, Info]:  # fmt: skip
-    """One gradient of one chain.  Returns also the row of the draw that is complete with it, or `MISSING`."""
-    locating, searching, sampling = (chain.phase == phase for phase in (LOCATE, SEARCH, SAMPLE))
-    waiting = sampling & (chain.draws == end)  # for slower chains: goes on, but stays where it is
+    value_and_grad: ValueAndGrad, kernel: Kernel, num_warmup: int, metric: Metric, walk: Walk, tree: Tree,
+    uniforms: jax.Array, noise: jax.Array, base: jax.Array, end: jax.Array,
+) -> tuple[Walk, Tree, jax.Array, Info]:  # fmt: skip
+    """One gradient of one chain.  Returns also the number of the draw that is complete with it, or `MISSING`."""
+    locating, searching, sampling = (walk.phase == phase for phase in (LOCATE, SEARCH, SAMPLE))
+    waiting = sampling & (walk.draws == end)  # for slower chains: goes on, but stays where it is
     stay = searching | waiting
     uniforms = uniforms.at[1].set(jnp.where(stay, 1, uniforms[1]))  # never below an acceptance probability
     limit = jnp.where(sampling, kernel.max_tree_depth, 1)
-    tree = extend(value_and_grad, chain.metric, jnp.where(locating, 0, chain.step_size), uniforms, limit, tree)
+    tree = extend(value_and_grad, metric, jnp.where(locating, 0, walk.step_size), uniforms, limit, tree)
 
     drawn = tree.done & sampling & ~waiting
-    record = describe(tree, chain.step_size)
-    row = jnp.where(drawn, chain.draws, MISSING)
-    chain = chain.replace(draws=chain.draws + drawn, trips=chain.trips + ~waiting)
+    record = describe(tree, walk.step_size)
+    row = jnp.where(drawn, walk.draws, MISSING)
+    walk = walk.replace(draw=tree.draw, draws=walk.draws + drawn, trips=walk.trips + ~waiting)
     if num_warmup or kernel.step_size is None:
-        chain = _search(chain, tree.candidate.weight)
+        walk = _search(walk, tree.candidate.weight)
     else:
-        chain = chain.replace(phase=jnp.full_like(chain.phase, SAMPLE))
+        walk = walk.replace(phase=jnp.full_like(walk.phase, SAMPLE))
     if num_warmup:
-        chain = _adapt(kernel, num_warmup, chain, drawn, record.acceptance_rate, tree.draw.position)
-    anew = begin(chain.metric, noise[chain.draws - base], tree.draw, tree.stack)
-    return chain, select(tree.done, anew, tree), row, record
+        walk = _adapt(kernel, num_warmup, walk, drawn, record.acceptance_rate)
+    anew = begin(metric, noise[walk.draws - base], tree.draw, tree.stack)
+    return walk, select(tree.done, anew, tree), row, record
 
 
-def _search(chain: Chain, log_ratio: jax.Array) -> Chain:
+def _search(walk: Walk, log_ratio: jax.Array) -> Walk:
     """After the start was evaluated, the search for a step size begins; it takes one leaf a trial."""
-    step_size, direction, found = search(chain.step_size, chain.direction, log_ratio)
-    searching = chain.phase == SEARCH
-    step_size = jnp.where(searching, step_size, chain.step_size)
+    step_size, direction, found = search(walk.step_size, walk.direction, log_ratio)
+    searching = walk.phase == SEARCH
+    step_size = jnp.where(searching, step_size, walk.step_size)
     found = searching & found
-    return chain.replace(
-        phase=jnp.where(found, SAMPLE, jnp.where(chain.phase == LOCATE, SEARCH, chain.phase)),
-        direction=jnp.where(searching, direction, chain.direction),
+    return walk.replace(
+        phase=jnp.where(found, SAMPLE, jnp.where(walk.phase == LOCATE, SEARCH, walk.phase)),
+        direction=jnp.where(searching, direction, walk.direction),
         step_size=step_size,
-        averaging=select(found, DualAveraging.start(step_size), chain.averaging),
+        averaging=select(found, DualAveraging.start(step_size), walk.averaging),
     )
 
 
-def _adapt(
-    kernel: Kernel, num_warmup: int, chain: Chain, drawn: jax.Array, acceptance: jax.Array, position: jax.Array
-) -> Chain:
-    """What a chain learns from a draw of the warm-up; `chain.draws` counts it already."""
+def _adapt(kernel: Kernel, num_warmup: int, walk: Walk, drawn: jax.Array, acceptance: jax.Array) -> Walk:
+    """What a chain learns from a draw of the warm-up; `walk.draws` counts it already."""
     begin_slow, ends = windows(num_warmup)
-    learns = drawn & (chain.draws <= num_warmup)
-    averaging = select(learns, chain.averaging.update(acceptance, kernel.target_accept), chain.averaging)
-    log_step = jnp.where(chain.draws == num_warmup, averaging.log_average, averaging.log_step)
-    chain = chain.replace(averaging=averaging, step_size=jnp.where(learns, jnp.exp(log_step), chain.step_size))
+    learns = drawn & (walk.draws <= num_warmup)
+    averaging = select(learns, walk.averaging.update(acceptance, kernel.target_accept), walk.averaging)
+    log_step = jnp.where(walk.draws == num_warmup, averaging.log_average, averaging.log_step)
+    walk = walk.replace(averaging=averaging, step_size=jnp.where(learns, jnp.exp(log_step), walk.step_size))
     if not ends:
-        return chain
-    counts = learns & (chain.draws > begin_slow) & (chain.draws <= ends[-1])
-    ended = (chain.draws == jnp.array(ends)).any()
-    return chain.replace(moments=select(counts, chain.moments.add(position), chain.moments), due=counts & ended)
+        return walk
+    counts = learns & (walk.draws > begin_slow) & (walk.draws <= ends[-1])
+    ended = (walk.draws == jnp.array(ends)).any()
+    moments = select(counts, walk.moments.add(walk.draw.position), walk.moments)
+    return walk.replace(moments=moments, due=counts & ended)
 
 
 def _set_metric(chain: Chain) -> Chain:
     """At the end of a window: the metric that was seen in it, and a new search for a step size."""
-    new = chain.replace(
-        metric=Metric.of(chain.moments.inverse_mass()),
-        moments=Moments.none(chain.metric.inverse),
-        phase=jnp.full_like(chain.phase, SEARCH),
-        direction=jnp.zeros_like(chain.direction),
-        due=jnp.zeros_like(chain.due),
-    )
-    return select(chain.due, new.replace(key=None), chain.replace(key=None)).replace(key=chain.key)
+    walk, metric = chain.walk, chain.metric
+    new = walk.replace(
+        moments=Moments.none(metric.inverse), phase=jnp.full_like(walk.phase, SEARCH),
+        direction=jnp.zeros_like(walk.direction), due=jnp.zeros_like(walk.due),
+    )  # fmt: skip
+    new, metric = select(walk.due, (new, Metric.of(walk.moments.inverse_mass())), (walk, metric))
+    return Chain(chain.key, metric, new)
 
 
 def _store(skip: int, out: Any, row: jax.Array, record: Info, position: jax.Array) -> Any:
@@ -246,27 +253,3 @@ def _store(skip: int, out: Any, row: jax.Array, record: Info, position: jax.Arra
     # Rows out of bounds are dropped; a negative one would count from the end.
     kept = jnp.where(row < skip, MISSING, row - skip)
     return positions.at[kept].set(position, mode="drop"), table.at[row].set(numbers, mode="drop")
-
-
-def pack(tree):
-    groups = {}
-    for x in jax.tree.leaves(tree):
-        groups.setdefault((x.shape, x.dtype), []).append(x)
-    return [jnp.stack(xs, 1) if len(xs) > 1 else xs[0] for xs in groups.values()]
-
-
-def packer(tree):
-    leaves, structure = jax.tree.flatten(tree)
-    groups = {}
-    for i, x in enumerate(leaves):
-        groups.setdefault((x.shape, x.dtype), []).append(i)
-    order = list(groups.values())
-
-    def unpack(packed):
-        out = [None] * len(leaves)
-        for where, x in zip(order, packed):
-            for j, i in enumerate(where):
-                out[i] = x[:, j] if len(where) > 1 else x
-        return jax.tree.unflatten(structure, out)
-
-    return unpack

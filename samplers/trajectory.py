@@ -32,7 +32,7 @@ class Draw(Pytree):
 
 
 class Tree(Pytree):
-    """A trajectory so far, and the sub-tree that is to double it.  All scalars but the vectors of `Point` and `Draw`."""
+    """A trajectory so far, and the sub-tree that is to double it; scalars where nothing else is said."""
 
     front: Point  # the end that grows
     back: Point  # the other one
