@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from storax.bijections import biject_to
+from storax.logprob.scoring import Pieces
 
 
 class Slot(NamedTuple):
@@ -37,7 +38,7 @@ class Slot(NamedTuple):
         """Slots with equal keys are constrained in one call; an elementwise bijection does not ask for shapes."""
         if self.support is None:
             return self.name
-        return self.support, None if self.support.event_dim == 0 else self.z_shape
+        return self.support, self.dtype, None if self.support.event_dim == 0 else self.z_shape
 
 
 class Layout:
@@ -60,10 +61,11 @@ class Layout:
 
     def unflatten(self, vector: jax.Array) -> dict[str, jax.Array]:
         """`{name: z}` of the vector."""
-        return _pieces(vector, self.slots, [s.z_shape for s in self.slots])
+        return _named(self.slots, Pieces().cut(vector, [s.z_shape for s in self.slots]))
 
-    def constrain(self, vector: jax.Array) -> tuple[dict[str, Any], dict[str, Any], Any]:
-        """The values with a fixed support, z of the others, and the log-determinant of what was constrained."""
+    def constrain(self, vector: jax.Array) -> tuple[dict[str, Any], dict[str, Any], Any, Pieces]:
+        """The values with a fixed support, z of the others, the log-determinant, and what the values are pieces of."""
+        pieces = Pieces()
         values: dict[str, Any] = {}
         on_walk: dict[str, Any] = {}
         log_det = jnp.zeros((), self.dtype)
@@ -71,16 +73,15 @@ class Layout:
         for group, z in zip(self.groups, lax.split(vector, sizes) if sizes else (), strict=True):
             first = group[0]
             if first.support is None:
-                on_walk |= _pieces(z, group, [s.z_shape for s in group])
+                on_walk |= _named(group, pieces.cut(z, [s.z_shape for s in group]))
                 continue
             if first.support.event_dim:
                 z = z.reshape(len(group), *first.z_shape)
             x, log_dets = biject_to(first.support).forward_and_log_det(z)
             log_det = log_det + jnp.sum(log_dets)
-            values |= _pieces(jnp.ravel(x), group, [s.shape for s in group])
-        return {s.name: values[s.name].astype(s.dtype) for s in self.slots if s.name in values}, on_walk, log_det
+            values |= _named(group, pieces.cut(jnp.ravel(x).astype(first.dtype), [s.shape for s in group]))
+        return values, on_walk, log_det, pieces
 
 
-def _pieces(flat: jax.Array, slots: Sequence[Slot], shapes: Sequence[tuple[int, ...]]) -> dict[str, jax.Array]:
-    parts = lax.split(flat, [math.prod(shape) for shape in shapes])
-    return {s.name: part.reshape(shape) for s, part, shape in zip(slots, parts, shapes, strict=True)}
+def _named(slots: Sequence[Slot], parts: Sequence[jax.Array]) -> dict[str, jax.Array]:
+    return {s.name: part for s, part in zip(slots, parts, strict=True)}

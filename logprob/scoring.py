@@ -6,23 +6,63 @@ values are known, the sites of one family and shape are scored in one batched ca
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from storax.effects import Record
 
 
-def joint(records: Iterable[Record]) -> jax.Array:
+class Pieces:
+    """Which arrays are consecutive pieces of one: to stack those again, nothing has to be copied."""
+
+    def __init__(self) -> None:
+        self._origin: dict[int, tuple[Any, Any, int]] = {}
+
+    def cut(self, flat: jax.Array, shapes: Sequence[tuple[int, ...]]) -> list[jax.Array]:
+        """The pieces of a flat array, of these shapes."""
+        sizes = [math.prod(shape) for shape in shapes]
+        parts = [x.reshape(shape) for x, shape in zip(lax.split(flat, sizes), shapes, strict=True)]
+        for part, offset in zip(parts, np.cumsum([0, *sizes]), strict=False):
+            self._origin[id(part)] = part, flat, int(offset)
+        return parts
+
+    def source(self, x: Any) -> Any:
+        """What an array is a piece of; False for a constant, None for anything else."""
+        if not isinstance(x, jax.core.Tracer):
+            return False
+        return id(self._origin[id(x)][1]) if id(x) in self._origin else None
+
+    def stack(self, arrays: Sequence[Any]) -> Any:
+        """`jnp.stack(arrays)`."""
+        if not any(isinstance(x, jax.core.Tracer) for x in arrays):
+            return np.stack([np.asarray(x) for x in arrays])
+        first = self._origin.get(id(arrays[0]))
+        if first is None:
+            return jnp.stack(arrays)
+        _, flat, begin = first
+        shape = jnp.shape(arrays[0])
+        size = math.prod(shape)
+        for k, x in enumerate(arrays):
+            origin = self._origin.get(id(x))
+            if origin is None or origin[1] is not flat or origin[2] != begin + k * size:
+                return jnp.stack(arrays)
+        return flat[begin : begin + len(arrays) * size].reshape(len(arrays), *shape)
+
+
+def joint(records: Iterable[Record], pieces: Pieces | None = None) -> jax.Array:
     """The sum of all log densities, a scalar."""
-    return sum(scores(records), start=jnp.zeros(()))
+    return sum(scores(records, pieces), start=jnp.zeros(()))
 
 
-def scores(records: Iterable[Record]) -> list[jax.Array]:
+def scores(records: Iterable[Record], pieces: Pieces | None = None) -> list[jax.Array]:
     """The log densities in a few sums, one for sites that are alike."""
+    pieces = pieces or Pieces()
     groups: dict[Any, list[Record]] = {}
     inside_of_branches = []  # these were scored there
     for r in records:
@@ -31,21 +71,22 @@ def scores(records: Iterable[Record]) -> list[jax.Array]:
         if r.log_prob is not None:
             inside_of_branches.append(jnp.sum(r.log_prob))
         else:
-            groups.setdefault(_kind(r), []).append(r)
-    return inside_of_branches + [_score(alike) for alike in groups.values()]
+            groups.setdefault(_kind(r, pieces), []).append(r)
+    return inside_of_branches + [_score(alike, pieces) for alike in groups.values()]
 
 
-def _kind(r: Record) -> Any:
+def _kind(r: Record, pieces: Pieces) -> Any:
+    """Equal for sites that can be scored together, and whose arrays come from the same places."""
     site = r.site.replace(name="", dims=(), observed=False)
-    return site, tuple((jnp.shape(x), jnp.result_type(x)) for x in (r.value, *r.leaves))
+    return site, tuple((jnp.shape(x), jnp.result_type(x), pieces.source(x)) for x in (r.value, *r.leaves))
 
 
-def _score(alike: Sequence[Record]) -> jax.Array:
+def _score(alike: Sequence[Record], pieces: Pieces) -> jax.Array:
     if len(alike) == 1:
         return jnp.sum(alike[0].score())
     columns = list(zip(*[(r.value, *r.leaves) for r in alike], strict=True))
     shared = [_all_equal(c) for c in columns]
-    operands = [c[0] if s else jnp.stack(c) for c, s in zip(columns, shared, strict=True)]
+    operands = [c[0] if s else pieces.stack(c) for c, s in zip(columns, shared, strict=True)]
     if all(shared):
         return len(alike) * jnp.sum(alike[0].score())
 

@@ -112,10 +112,10 @@ class Density:
         return self.evaluate(vector).log_density
 
     def evaluate(self, vector: jax.Array) -> Evaluation:
-        values, on_walk, log_det = self.layout.constrain(vector)
+        values, on_walk, log_det, pieces = self.layout.constrain(vector)
         walker = Constrainer({**values, **on_walk}, self._call, frozenset(on_walk))
         records = collect(self._model, self._staged, self._staged.arrays, walker)
-        total = joint(records.values()) + log_det
+        total = joint(records.values(), pieces) + log_det
         for slot in self.layout.slots:
             if slot.name in on_walk:
                 total = total + _rest(records[slot.name], on_walk[slot.name])
