@@ -112,6 +112,13 @@ def _of_arrays(f: Callable[..., Any], parts: Split) -> Callable[..., Any]:
     return of_arrays
 
 
+_NEEDS_A_NUMBER = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
+
+
 def stage(f: Callable[..., Any], args: Any, kwargs: Any, fresh: bool = False) -> Staged:
     """Trace `f`, or find the trace made before; `fresh` asks for a new one.
 
@@ -124,7 +131,7 @@ def stage(f: Callable[..., Any], args: Any, kwargs: Any, fresh: bool = False) ->
     token = reached.set(())
     try:
         closed, shape = jax.make_jaxpr(_of_arrays(f, parts), return_shape=True)(*parts.arrays)
-    except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError) as error:
+    except _NEEDS_A_NUMBER as error:
         raise _needs_a_number(error) from None
     finally:
         reached.reset(token)

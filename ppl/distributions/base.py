@@ -168,8 +168,6 @@ def _as_parameter(value: Any, what: str) -> Any:
     """Numbers and arrays as they are; lists and pandas objects as arrays."""
     if value is None or isinstance(value, (int, float, jax.Array, jax.ShapeDtypeStruct)):
         return value
-    if type(value) is object:  # JAX rebuilds trees with placeholders
-        return value
     try:
         array = np.asarray(value)
     except (TypeError, ValueError):
