@@ -6,6 +6,7 @@ equal to each other, and can be keys of a dictionary.  nan is in no support, and
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 import jax
@@ -34,19 +35,20 @@ class Support(Pytree):
         """A value of the set, of this shape with its event axes."""
         return jnp.broadcast_to(jnp.asarray(self.safe(), dtype), shape)
 
-    def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        return type(self) is type(other) and not jax.tree.leaves((self, other)) and repr(self) == repr(other)
+    def __eq__(self, other: object) -> bool:  # those with leaves, which may be traced, equal only themselves
+        mine = jax.tree.structure(self)
+        return self is other or (mine.num_leaves == 0 and mine == jax.tree.structure(other))
 
     def __hash__(self) -> int:
-        return hash((type(self), repr(self)))
+        return hash(jax.tree.structure(self))
 
     def __repr__(self) -> str:
         return self.text
 
 
 class Real(Support):
+    """Finite numbers."""
+
     text: ClassVar[str] = "real"
 
     def __call__(self, x: Any) -> jax.Array:
@@ -54,6 +56,8 @@ class Real(Support):
 
 
 class Positive(Support):
+    """Finite numbers above 0."""
+
     text: ClassVar[str] = "positive"
 
     def __call__(self, x: Any) -> jax.Array:
@@ -64,6 +68,8 @@ class Positive(Support):
 
 
 class NonNegative(Support):
+    """Finite numbers, 0 included."""
+
     text: ClassVar[str] = "nonnegative"
 
     def __call__(self, x: Any) -> jax.Array:
@@ -74,6 +80,8 @@ class NonNegative(Support):
 
 
 class UnitInterval(Support):
+    """From 0 to 1, both included."""
+
     text: ClassVar[str] = "unit_interval"
 
     def __call__(self, x: Any) -> jax.Array:
@@ -102,6 +110,8 @@ class Interval(Support):
 
 
 class Boolean(Support):
+    """0 and 1, of any dtype."""
+
     is_discrete: ClassVar[bool] = True
     text: ClassVar[str] = "boolean"
 
@@ -110,6 +120,8 @@ class Boolean(Support):
 
 
 class NonNegativeInteger(Support):
+    """0, 1, 2, ..., of any dtype."""
+
     is_discrete: ClassVar[bool] = True
     text: ClassVar[str] = "nonnegative_integer"
 
@@ -137,6 +149,8 @@ class IntegerInterval(Support):
 
 
 class RealVector(Support):
+    """Vectors of finite numbers."""
+
     event_dim: ClassVar[int] = 1
     text: ClassVar[str] = "real_vector"
 
@@ -170,6 +184,9 @@ class PositiveDefinite(Support):
         symmetric = (abs(x - flipped) <= tolerance * abs(x).max((-1, -2), keepdims=True)).all((-1, -2))
         return symmetric & jnp.isfinite(jnp.linalg.cholesky(x)).all((-1, -2))
 
+    def feasible(self, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+        return jnp.broadcast_to(jnp.eye(shape[-1], dtype=dtype), shape)
+
 
 class LowerCholesky(Support):
     """Lower triangular matrices with a positive diagonal."""
@@ -181,6 +198,9 @@ class LowerCholesky(Support):
         xp = _xp(x)
         lower = (xp.triu(x, 1) == 0).all((-1, -2))
         return lower & (xp.diagonal(x, axis1=-2, axis2=-1) > 0).all(-1) & xp.isfinite(x).all((-1, -2))
+
+    def feasible(self, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+        return jnp.broadcast_to(jnp.eye(shape[-1], dtype=dtype), shape)
 
 
 class Subset(Support):
@@ -195,6 +215,9 @@ class Subset(Support):
         inside = ((x >= 0) & (x < self.total) & _whole(x)).all(-1)
         ordered = _xp(x).sort(x, axis=-1)
         return inside & (ordered[..., 1:] != ordered[..., :-1]).all(-1)
+
+    def feasible(self, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+        return jnp.broadcast_to(jnp.arange(shape[-1], dtype=dtype), shape)
 
     def __repr__(self) -> str:
         return f"subset of range({self.total})"
@@ -229,7 +252,7 @@ class Nothing(Support):
     """The one value without numbers, of `factor`."""
 
     event_dim: ClassVar[int] = 1
-    text: ClassVar[str] = ""
+    text: ClassVar[str] = "nothing"
 
     def __call__(self, x: Any) -> jax.Array:
         return jnp.ones(jnp.shape(x)[:-1], bool)
@@ -264,10 +287,10 @@ def show(x: Any) -> str:
         return repr(float(x)) if isinstance(x, float) else repr(int(x))
     if not hasattr(x, "shape"):
         return "?" if type(x) is object else repr(x)
-    dtype = jnp.dtype(x.dtype)
     if x.shape == () and not isinstance(x, (jax.core.Tracer, jax.ShapeDtypeStruct)):
         return f"{x.item():g}"
-    return f"{dtype.kind}{8 * dtype.itemsize}[{','.join(map(str, x.shape))}]"
+    kind = re.sub(r"(float|int)(?=\d)", lambda m: m[0][0], str(x.dtype))  # bfloat16 is bf16, uint8 is u8
+    return f"{kind.replace('ui', 'u')}[{','.join(map(str, x.shape))}]"
 
 
 real = Real()

@@ -8,6 +8,7 @@ fewer than four draws, a constant, a draw that is nan.  One chain is enough, sin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache, wraps
 from statistics import NormalDist
@@ -29,7 +30,7 @@ def _by_column(statistic: Diagnostic) -> Diagnostic:
         if x.ndim < 2:
             raise ValueError(f"{statistic.__name__}: draws must be [chain, draw, ...], got shape {x.shape}.")
         chains, length, *shape = x.shape
-        columns = x.reshape(chains, length, -1)
+        columns = x.reshape(chains, length, math.prod(shape))
         result = np.full(columns.shape[-1], np.nan)
         if chains and length >= 4:
             step = max(1, CHUNK // (chains * length))

@@ -11,7 +11,7 @@ from scipy import stats
 
 import storax as sx
 from storax.errors import SamplingWarning
-from storax.samplers.diagnostics import ess_mean
+from storax.samplers.diagnostics import mcse_mean
 
 N = sx.Normal
 
@@ -31,7 +31,7 @@ quick = {"num_warmup": 300, "num_samples": 500}
 
 def assert_mean(draws, mean, sds=4.5):
     """The mean of `[chain, draw]` draws, within its own Monte Carlo error."""
-    error = draws.std(ddof=1) / np.sqrt(ess_mean(draws))
+    error = mcse_mean(draws)
     assert abs(draws.mean() - mean) < sds * error, (draws.mean(), mean, error)
 
 
@@ -105,7 +105,7 @@ def test_a_second_call_compiles_nothing_and_traces_nothing():
         mu = sx.sample("mu", N(0.0, 2.0))
         sx.sample("y", N(mu, 1.0), obs=y)
 
-    run = sx.mcmc(model, num_warmup=50, num_samples=20, num_chains=2)
+    run = sx.mcmc(model, sx.nuts(step_size=0.3), num_warmup=50, num_samples=20, num_chains=2)
     first = run(0, y)
     traced = len(calls)
     compiled = []
@@ -113,9 +113,9 @@ def test_a_second_call_compiles_nothing_and_traces_nothing():
     jax.monitoring.register_event_duration_secs_listener(listener)
     try:
         second = run(1, 2 * y)
-        sx.mcmc(model, num_warmup=50, num_samples=20, num_chains=2)(2, np.asarray(y) + 1)
-        third = sx.mcmc(sx.condition(lambda: model(None), y=y), num_warmup=50, num_samples=20, num_chains=2)
+        sx.mcmc(model, sx.nuts(step_size=0.3), num_warmup=50, num_samples=20, num_chains=2)(2, np.asarray(y) + 1)
         assert not compiled
+        third = sx.mcmc(lambda: model(y), num_warmup=100, num_samples=50, num_chains=2)
         third(0)
         assert compiled  # the listener works
     finally:
@@ -126,7 +126,7 @@ def test_a_second_call_compiles_nothing_and_traces_nothing():
 
 def test_data_edited_in_place_are_new_data():
     data = np.array([0.0, 0.0, 0.0])
-    run = sx.mcmc(conjugate, num_chains=2, num_warmup=100, num_samples=100)
+    run = sx.mcmc(conjugate, **quick)
     before = run(0, data)["mu"].mean()
     data += 5.0
     assert run(0, data)["mu"].mean() > before + 3
@@ -182,7 +182,9 @@ def test_init():
         warnings.simplefilter("ignore", SamplingWarning)
         assert (np.abs(run(0, y)["mu"]) > 1).all()
     with pytest.raises(KeyError, match="Did you mean 'mu'"):
-        sx.mcmc(conjugate, init={"nu": 1.0})(0, y)
+        sx.mcmc(conjugate, init={"muu": 1.0})(0, y)
+    with pytest.raises(sx.errors.ShapeError, match="'mu'"):
+        sx.mcmc(conjugate, init={"mu": jnp.zeros(2)})(0, y)
 
 
 # --- what is refused
@@ -313,27 +315,27 @@ def test_many_scalar_sites_compile_like_one_vector():
     import time
 
     n = 200
+    unique = 1.0 + 1e-9 * (time.time_ns() % 10**8)  # no compilation is found in a cache
 
     def scalars():
         tau = sx.sample("tau", sx.HalfNormal(1.0))
         for i in range(n):
             x = sx.sample(f"x{i}", N(0.0, tau))
-            sx.sample(f"y{i}", N(x, 1.0), obs=float(i % 3))
+            sx.sample(f"y{i}", N(x, unique), obs=float(i % 3))
 
     def vector():
         tau = sx.sample("tau", sx.HalfNormal(1.0))
         x = sx.sample("x", N(0.0, tau), shape=n)
-        sx.sample("y", N(x, 1.0), obs=jnp.arange(n) % 3.0)
+        sx.sample("y", N(x, unique), obs=jnp.arange(n) % 3.0)
 
-    def seconds(model):
+    def seconds(model):  # of the first run of a model; its few draws take no time
         begin = time.perf_counter()
-        with jax.enable_compilation_cache(False):
-            sx.mcmc(model, num_warmup=10, num_samples=10)(0)
+        sx.mcmc(model, num_warmup=10, num_samples=10)(0)
         return time.perf_counter() - begin
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SamplingWarning)
         seconds(lambda: sx.sample("x", N(0.0, 1.0), shape=n))  # what is compiled once for all models
-        one = min(seconds(lambda: vector()) for _ in range(2))
-        many = min(seconds(lambda: scalars()) for _ in range(2))
+        one = seconds(vector)
+        many = seconds(scalars)
     assert many < 3 * one, (many, one)
