@@ -7,6 +7,7 @@ equal to each other, and can be keys of a dictionary.  nan is in no support, and
 from __future__ import annotations
 
 import re
+import abc
 from typing import Any, ClassVar
 
 import jax
@@ -16,16 +17,16 @@ import numpy as np
 from storax.pytrees import Pytree, static
 
 
-class Support(Pytree):
+class Support(Pytree, abc.ABC):
     """A set of values; `event_dim` trailing axes make up one of them."""
 
     event_dim: ClassVar[int] = 0
     is_discrete: ClassVar[bool] = False
     text: ClassVar[str] = ""
 
+    @abc.abstractmethod
     def __call__(self, x: Any) -> jax.Array:
         """Is x in the set?  A boolean array without the event axes."""
-        raise NotImplementedError(type(self).__name__)
 
     def safe(self) -> Any:
         """One number such that an array full of it is inside, where there is one."""

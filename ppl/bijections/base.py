@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Any, ClassVar
 
 import jax
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from storax.pytrees import Pytree, static
 
 
-class Bijection(Pytree):
+class Bijection(Pytree, abc.ABC):
     """A smooth one-to-one map from R^n (z) to a support (x).
 
     A subclass says `forward_and_log_det` and `inverse`; and, if x has another shape than z, both shapes.
@@ -23,13 +24,13 @@ class Bijection(Pytree):
     z_event_dim: ClassVar[int] = 0
     x_event_dim: ClassVar[int] = 0
 
+    @abc.abstractmethod
     def forward_and_log_det(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
         """x, and log |det dx/dz| without the event axes."""
-        raise NotImplementedError(type(self).__name__)
 
+    @abc.abstractmethod
     def inverse(self, x: jax.Array) -> jax.Array:
         """z of x."""
-        raise NotImplementedError(type(self).__name__)
 
     def forward(self, z: jax.Array) -> jax.Array:
         """x of z."""

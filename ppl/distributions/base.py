@@ -6,6 +6,7 @@ A distribution is a frozen pytree: its parameters are the leaves.  A subclass na
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -19,7 +20,7 @@ from storax.pytrees import Pytree
 from storax.supports import Support, show
 
 
-class Distribution(Pytree):
+class Distribution(Pytree, abc.ABC):
     """A distribution, or a batch of them: `[*batch_shape, *event_shape]` is the shape of one draw.
 
     Attributes:
@@ -77,17 +78,17 @@ class Distribution(Pytree):
     # Meaning
 
     @property
+    @abc.abstractmethod
     def support(self) -> Support:
         """The values it can take."""
-        raise NotImplementedError(self.name)
 
+    @abc.abstractmethod
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         """Independent draws `[*shape, *batch_shape, *event_shape]`."""
-        raise NotImplementedError(self.name)
 
+    @abc.abstractmethod
     def log_prob(self, value: Any) -> jax.Array:
         """Log density or log mass, without the event axes; -inf outside of the support, nan at nan."""
-        raise NotImplementedError(self.name)
 
     def log_cdf(self, value: Any) -> jax.Array:
         """log P(X <= value)."""

@@ -108,11 +108,11 @@ def test_a_second_call_compiles_nothing_and_traces_nothing():
     run = sx.mcmc(model, sx.nuts(step_size=0.3), num_warmup=50, num_samples=20, num_chains=2)
     first = run(0, y)
     traced = len(calls)
-    compiled = []
+    doubled, compiled = 2 * y, []
     listener = lambda event, duration, **_: compiled.append(event) if "backend_compile" in event else None
     jax.monitoring.register_event_duration_secs_listener(listener)
     try:
-        second = run(1, 2 * y)
+        second = run(1, doubled)
         sx.mcmc(model, sx.nuts(step_size=0.3), num_warmup=50, num_samples=20, num_chains=2)(2, np.asarray(y) + 1)
         assert not compiled
         third = sx.mcmc(lambda: model(y), num_warmup=100, num_samples=50, num_chains=2)
