@@ -1,6 +1,6 @@
-"""A local level model: a random walk seen through noise, written with `lax.scan`.
+"""A local level model: a random walk, read off three noisy instruments at each step, written with `lax.scan`.
 
-A site inside of the loop is one site with a leading time axis.
+A site inside of the loop is one site with a leading time axis: `level` is one array of all levels.
 
 Run: python examples/random_walk.py
 """
@@ -17,24 +17,23 @@ def random_walk(y, start=0.0):
     noise = sx.sample("noise", sx.HalfNormal(1.0))
 
     def step(level, y):
-        level = level + drift * sx.sample("shock", sx.Normal(0.0, 1.0))
+        level = sx.sample("level", sx.Normal(level, drift))
         sx.sample("y", sx.Normal(level, noise), obs=y)
         return level, level
 
-    _, levels = lax.scan(step, start, y)
-    return sx.deterministic("level", levels)
+    return lax.scan(step, start, y)[1]
 
 
 def make_data(key, num_steps):
     of_walk, of_noise = jax.random.split(key)
     walk = jnp.cumsum(0.5 * jax.random.normal(of_walk, (num_steps,)))
-    return walk, walk + 0.8 * jax.random.normal(of_noise, (num_steps,))
+    return walk, walk[:, None] + 0.8 * jax.random.normal(of_noise, (num_steps, 3))
 
 
 def main(num_steps=100, num_samples=1000):
     walk, y = make_data(jax.random.key(2), num_steps)
     print(sx.check(random_walk)(y), "\n")
-    infer = sx.mcmc(random_walk, sx.nuts(target_accept=0.95), num_samples=num_samples)
+    infer = sx.mcmc(random_walk, num_samples=num_samples)
     post = infer(jax.random.key(3), y)
     summary = post.summary()
     for name in ("drift", "noise"):

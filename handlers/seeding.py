@@ -33,7 +33,7 @@ class Seed(Handler):
     def draw(self, effect: Effect, context: Context) -> Any:
         site = effect.site
         key = context.keys[site.name] if site.name else fold_name(context.key, effect.place)
-        for i in context.index:
+        for i in context.loops:
             key = jax.random.fold_in(key, i)
         keys = fold_lanes(key, site.lane_shape)
         lanes = site.over_lanes(lambda k, *leaves: site.distribution(leaves).sample(k, site.shape), 1)

@@ -19,10 +19,11 @@ from storax.pytrees import static
 from storax.staging import Staged
 
 
-class Found(dict[str, Any]):
+class Found:
     """What a `Scout` has seen: name -> (support, shape of one lane in R^n)."""
 
-    __hash__ = object.__hash__
+    def __init__(self) -> None:
+        self.by_name: dict[str, Any] = {}
 
 
 class Scout(Collector):
@@ -44,10 +45,10 @@ class Scout(Collector):
             raise InferenceError(_discrete(effect, d, self.call))
         z_shape = biject_to(d.support).inverse_shape((*site.shape, *d.shape))
         seen = (d.support, (*site.lane_shape, *z_shape))
-        if self.found.setdefault(effect.name, seen)[1] != seen[1]:
+        if self.found.by_name.setdefault(effect.name, seen)[1] != seen[1]:
             raise InferenceError(
                 f"{self.call}: {site.label} has as many free coordinates in one branch of a lax.cond as "
-                f"{self.found[effect.name][1]}, and {seen[1]} in another. Give the two sites different names."
+                f"{self.found.by_name[effect.name][1]}, and {seen[1]} in another. Give the two sites different names."
             )
         return super().answer(effect, context)
 
@@ -78,7 +79,7 @@ def scout(model: Model, staged: Staged, latent: Sites, call: str) -> list[Slot]:
         return [r.value for r in records.values()]
 
     jax.eval_shape(walk, {n: jax.ShapeDtypeStruct(i.shape, i.dtype) for n, i in latent.items()}, staged.arrays)
-    return [_slot(name, info, *walker.found[name]) for name, info in latent.items()]
+    return [_slot(name, info, *walker.found.by_name[name]) for name, info in latent.items()]
 
 
 def _slot(name: str, info: SiteInfo, support: Any, z_shape: tuple[int, ...]) -> Slot:

@@ -113,7 +113,7 @@ def cond_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any
         for all_, named in zip(everything, jax.eval_shape(f, contexts, operands)[1], strict=True):
             for name, r in named.items():
                 first = all_.setdefault(name, r)
-                if jax.tree.structure(first) != jax.tree.structure(r) or signature(first) != signature(r):
+                if not alike(first, r):
                     raise ModelError(
                         f"{r.site.label} is not alike in all branches of a lax.cond or lax.switch (at "
                         f"{first.site.source} and {r.site.source}): the value's shape and dtype, the shape of its "
@@ -134,8 +134,11 @@ def cond_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any
     return lax.switch(index, [padded(f) for f in functions], contexts, operands)
 
 
-def signature(tree: Any) -> list[Any]:
-    return [(x.shape, x.dtype) for x in jax.tree.leaves(tree)]
+def alike(first: Any, second: Any) -> bool:
+    """The same tree with leaves of the same shapes and dtypes?"""
+    signature = lambda tree: [(x.shape, x.dtype) for x in jax.tree.leaves(tree)]  # noqa: E731
+    trees: list[Any] = [jax.tree.structure(first), jax.tree.structure(second)]
+    return bool(trees[0] == trees[1]) and signature(first) == signature(second)
 
 
 def call_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:

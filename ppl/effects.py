@@ -121,18 +121,18 @@ class Context(NamedTuple):
     Args:
         key: the root key, for anonymous draws.
         keys: one key per named site.
-        index: counters of the loops around, outermost first.
+        loops: counters of the loops around, outermost first.
         given: values by name, with the loop axes that are still ahead in front.
     """
 
     key: Any = None
     keys: Mapping[str, Any] = {}
-    index: tuple[Any, ...] = ()
+    loops: tuple[Any, ...] = ()
     given: Mapping[str, Any] = {}
 
     def step(self, i: Any, given: Mapping[str, Any]) -> Context:
         """The context of one iteration of a loop."""
-        return self._replace(index=(*self.index, i), given={**self.given, **given})
+        return self._replace(loops=(*self.loops, i), given={**self.given, **given})
 
 
 class Record(Pytree):

@@ -29,7 +29,8 @@ def interpret(
 
     `place` says where in the program this jaxpr is; an anonymous draw has no other name.
     """
-    env, records, effectful = Environment(closed, args), [{} for _ in handlers], 0
+    env, effectful = Environment(closed, args), 0
+    records: Records = [{} for _ in handlers]
     run = functools.partial(interpret, handlers)
     for equation in equations(closed):
         inputs = env.inputs(equation)

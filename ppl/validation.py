@@ -190,4 +190,4 @@ def _counted(site: Any, leaves: Any, numbers: np.ndarray) -> np.ndarray | None:
 
 def _reduced(counted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """From one flag a number to one flag a draw: the trailing event axes are all alike."""
-    return counted[(Ellipsis, *(0,) * (counted.ndim - len(shape)))] if counted.ndim > len(shape) else counted
+    return counted.reshape(*shape, -1)[..., 0] if counted.ndim > len(shape) else counted

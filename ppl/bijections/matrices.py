@@ -28,7 +28,9 @@ class FillCholesky(Bijection):
         rows, columns = np.tril_indices(d)
         on_diagonal = rows == columns
         info = jnp.finfo(z.dtype)
-        entries = jnp.where(on_diagonal.reshape((1,) * (z.ndim - 1) + (-1,)), jnp.clip(jnp.exp(z), info.tiny, info.max), z)
+        entries = jnp.where(
+            on_diagonal.reshape((1,) * (z.ndim - 1) + (-1,)), jnp.clip(jnp.exp(z), info.tiny, info.max), z
+        )
         x = jnp.zeros((*z.shape[:-1], d, d), z.dtype).at[..., rows, columns].set(entries)
         return x, jnp.sum(z[..., on_diagonal], -1)
 

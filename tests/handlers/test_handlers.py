@@ -159,7 +159,9 @@ def test_unknown_names_are_refused_with_the_nearest(give):
 @pytest.mark.parametrize("give", [sx.condition, sx.substitute, sx.do, sx.replay])
 @pytest.mark.parametrize("shape", [(), (1,), (3, 1), (4,)])
 def test_shapes_are_not_broadcast(give, shape):
-    with pytest.raises(sx.errors.ShapeError, match=r"'theta'.*\(3,\).*" + str(shape).replace("(", r"\(").replace(")", r"\)")):
+    with pytest.raises(
+        sx.errors.ShapeError, match=r"'theta'.*\(3,\).*" + str(shape).replace("(", r"\(").replace(")", r"\)")
+    ):
         sx.seed(give(model, {"theta": jnp.zeros(shape)}), 0)()
 
 
@@ -285,7 +287,9 @@ def test_weights_of_another_shape_are_refused():
 def test_scale_with_one_weight_a_row():
     weights = jnp.array([1.0, 2.0, 0.0])
     likelihood = lambda: sx.sample("y", N(0.0, 1.0), obs=y)
-    np.testing.assert_allclose(sx.log_density(sx.scale(likelihood, weights))({}), (weights * normal(y)).sum(), rtol=1e-6)
+    np.testing.assert_allclose(
+        sx.log_density(sx.scale(likelihood, weights))({}), (weights * normal(y)).sum(), rtol=1e-6
+    )
 
 
 # --- composition
@@ -365,6 +369,10 @@ def test_a_closure_that_changes_is_seen():
 
 
 def test_what_is_no_model():
-    for call in (lambda: sx.seed(3.0, 0), lambda: sx.trace(model(y) if False else jnp.zeros(3)), lambda: sx.log_density(None)):
+    for call in (
+        lambda: sx.seed(3.0, 0),
+        lambda: sx.trace(model(y) if False else jnp.zeros(3)),
+        lambda: sx.log_density(None),
+    ):
         with pytest.raises(sx.errors.ArgumentTypeError, match="needs a model"):
             call()

@@ -200,7 +200,9 @@ def test_parameters_that_are_no_numbers(make):
 # --- names and programs
 
 
-@pytest.mark.parametrize("call", [lambda n: sx.sample(n, N(0.0, 1.0)), lambda n: sx.deterministic(n, 1.0), lambda n: sx.factor(n, 1.0)])
+@pytest.mark.parametrize(
+    "call", [lambda n: sx.sample(n, N(0.0, 1.0)), lambda n: sx.deterministic(n, 1.0), lambda n: sx.factor(n, 1.0)]
+)
 def test_names(call):
     for name in (1, None, b"x", ("x",)):
         with pytest.raises(sx.errors.ArgumentTypeError, match="needs a name"):
@@ -259,7 +261,9 @@ def test_python_that_needs_a_number(kind):
         return BRANCHES[kind](x)
 
     for ask in (lambda: sx.seed(model, 0)(), lambda: sx.check(model)(), lambda: sx.log_density(model)({"x": 0.0})):
-        with pytest.raises(sx.errors.ControlFlowError, match=r"test_checking\.py:\d+.*'x'.*(jnp\.where|lax\.cond)") as caught:
+        with pytest.raises(
+            sx.errors.ControlFlowError, match=r"test_checking\.py:\d+.*'x'.*(jnp\.where|lax\.cond)"
+        ) as caught:
             ask()
         assert isinstance(caught.value, TypeError)
 

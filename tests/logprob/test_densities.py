@@ -122,9 +122,7 @@ def test_unconstrain_round_trip_and_jacobian():
         np.testing.assert_allclose(back[name], value, rtol=1e-5)
     np.testing.assert_allclose(back["twice"], 2 * VALUES["w"], rtol=1e-5)
     # The log-determinant is that of autodiff, over a set of coordinates of each support.
-    free = lambda v: jnp.concatenate(
-        [jnp.ravel(x) for x in (v["w"], v["s"], v["p"][:-1], v["u"])]
-    )
+    free = lambda v: jnp.concatenate([jnp.ravel(x) for x in (v["w"], v["s"], v["p"][:-1], v["u"])])
     flat = lambda vector: free(density.constrain(density.unflatten(vector)))
     _, log_det = jnp.linalg.slogdet(jax.jacfwd(flat)(density.flatten(z)))
     np.testing.assert_allclose(density.log_density(z), by_hand(VALUES) + log_det, rtol=1e-5)
@@ -211,7 +209,9 @@ def test_a_branch_that_depends_on_a_latent_site():
     np.testing.assert_allclose(f({"a": -0.5}), normal(0.5) + normal(1.0, 9.0), rtol=1e-5)
 
 
-@pytest.mark.parametrize("d", [sx.Bernoulli(0.5), sx.Poisson(1.0), sx.Categorical(jnp.ones(3) / 3), sx.Binomial(3, 0.5)])
+@pytest.mark.parametrize(
+    "d", [sx.Bernoulli(0.5), sx.Poisson(1.0), sx.Categorical(jnp.ones(3) / 3), sx.Binomial(3, 0.5)]
+)
 def test_discrete_latents_are_refused(d):
     model = lambda: sx.sample("k", d)
     with pytest.raises(sx.errors.InferenceError, match="'k'.*discrete"):
@@ -219,7 +219,11 @@ def test_discrete_latents_are_refused(d):
 
 
 def test_a_model_without_latent_sites():
-    for model in (lambda: None, lambda: sx.sample("y", N(0.0, 1.0), obs=1.0), sx.seed(lambda: sx.sample("x", N(0.0, 1.0)), 0)):
+    for model in (
+        lambda: None,
+        lambda: sx.sample("y", N(0.0, 1.0), obs=1.0),
+        sx.seed(lambda: sx.sample("x", N(0.0, 1.0)), 0),
+    ):
         with pytest.raises(sx.errors.InferenceError, match="no latent site"):
             sx.unconstrain(model)()
 
