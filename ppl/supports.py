@@ -6,8 +6,8 @@ equal to each other, and can be keys of a dictionary.  nan is in no support, and
 
 from __future__ import annotations
 
-import re
 import abc
+import re
 from typing import Any, ClassVar
 
 import jax
@@ -265,7 +265,7 @@ def _xp(x: Any) -> Any:
 
 
 def _whole(x: Any) -> Any:
-    return _xp(x).floor(x) == x
+    return (_xp(x).floor(x) == x) & _xp(x).isfinite(x)
 
 
 def _aligned(*arrays: Any) -> list[Any]:

@@ -34,8 +34,11 @@ class Distribution(Pytree, abc.ABC):
     is_discrete: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        optional = {f.name for f in dataclasses.fields(self) if f.default is None}  # type: ignore[arg-type]
         for name in self.parameters:
-            object.__setattr__(self, name, _as_parameter(getattr(self, name), f"{self.name}: {name}"))
+            value = getattr(self, name)
+            if value is not None or name not in optional:
+                object.__setattr__(self, name, as_parameter(value, f"{self.name}: {name}"))
         _ = self.batch_shape  # parameters that do not broadcast are refused here
 
     @property
@@ -147,7 +150,7 @@ class Distribution(Pytree, abc.ABC):
         """
         for name, support in self.parameters.items():
             value = getattr(self, name)
-            if value is None or isinstance(value, (jax.core.Tracer, jax.ShapeDtypeStruct)):
+            if value is None or not is_known(value):
                 continue
             with jax.ensure_compile_time_eval():
                 numbers = np.asarray(value)
@@ -161,26 +164,40 @@ class Distribution(Pytree, abc.ABC):
                 )
 
     def __repr__(self) -> str:
-        fields = [(f.name, getattr(self, f.name)) for f in dataclasses.fields(self)]  # type: ignore[arg-type]
+        fields = [(f.name, getattr(self, f.name)) for f in dataclasses.fields(self) if f.repr]  # type: ignore[arg-type]
         return f"{self.name}({', '.join(f'{n}={show(x)}' for n, x in fields if x is not None)})"
 
 
-def _as_parameter(value: Any, what: str) -> Any:
-    """Numbers and arrays as they are; lists and pandas objects as arrays."""
-    if value is None or isinstance(value, (int, float, jax.Array, jax.ShapeDtypeStruct)):
+def as_parameter(value: Any, what: str) -> Any:
+    """Python numbers and JAX arrays as they are; lists, NumPy arrays and pandas objects as arrays.
+
+    Raises:
+        ArgumentTypeError: not real numbers.
+    """
+    if isinstance(value, (int, float)):
         return value
+    array = value if isinstance(value, (jax.Array, jax.ShapeDtypeStruct)) else _as_array(value)
+    real = jnp.issubdtype(array.dtype, jnp.number) and not jnp.issubdtype(array.dtype, jnp.complexfloating)
+    if not real and array.dtype != bool:
+        raise ArgumentTypeError(f"{what} must be a number or an array of numbers, got {value!r}.")
+    return array
+
+
+def _as_array(value: Any) -> Any:
     try:
         array = np.asarray(value)
+        return array.astype(jax.dtypes.canonicalize_dtype(array.dtype), copy=False)
     except (TypeError, ValueError):
-        array = np.asarray(None)
-    if isinstance(value, list) and array.dtype == object:  # a list with tracers
-        try:
-            return jnp.stack([jnp.asarray(x) for x in value])
-        except (TypeError, ValueError):
-            pass
-    if array.dtype.kind not in "biuf" and not jnp.issubdtype(array.dtype, jnp.floating):
-        raise ArgumentTypeError(f"{what} must be a number or an array of numbers, got {value!r}.")
-    return array.astype(jax.dtypes.canonicalize_dtype(array.dtype), copy=False)
+        pass
+    try:
+        return jnp.stack([jnp.asarray(x) for x in value])  # a list with tracers
+    except (TypeError, ValueError):
+        return np.asarray(None)  # not numbers
+
+
+def is_known(x: Any) -> bool:
+    """Are the numbers of x known now, rather than when a compiled program runs?"""
+    return not isinstance(x, (jax.core.Tracer, jax.ShapeDtypeStruct))
 
 
 def _float_type(x: Any) -> Any:
@@ -220,4 +237,3 @@ def promote(*arrays: Any) -> list[jax.Array]:
 def within(inside: Any, value: Any) -> jax.Array:
     """A log density that is -inf where `inside` is False; nan in the value stays nan."""
     return jnp.where(inside, value, -jnp.inf)
-

@@ -10,8 +10,8 @@ import numpy as np
 from jax.scipy.special import betainc
 
 from storax import supports
-from storax.distributions.base import Distribution, promote, within
-from storax.distributions.special import log_beta_density
+from storax.distributions.base import Distribution, is_known, promote, within
+from storax.distributions.special import log_beta_density, safe_log, standardize
 from storax.errors import ParameterError
 from storax.supports import Support
 
@@ -54,11 +54,15 @@ class Beta(Distribution):
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, a, b = promote(value, self.concentration1, self.concentration0)
-        return jnp.log(betainc(a, b, jnp.clip(x, 0.0, 1.0)))
+        inside = ~((x <= 0) | (x >= 1))
+        score = safe_log(betainc(a, b, jnp.where(inside, x, 0.5)))
+        return jnp.where(inside, score, jnp.where(x <= 0, -jnp.inf, 0.0))
 
     def log_survival(self, value: Any) -> jax.Array:
         x, a, b = promote(value, self.concentration1, self.concentration0)
-        return jnp.log(betainc(b, a, 1 - jnp.clip(x, 0.0, 1.0)))
+        inside = ~((x <= 0) | (x >= 1))
+        score = safe_log(betainc(b, a, 1 - jnp.where(inside, x, 0.5)))
+        return jnp.where(inside, score, jnp.where(x <= 0, 0.0, -jnp.inf))
 
     @property
     def mean(self) -> jax.Array:
@@ -101,11 +105,11 @@ class Uniform(Distribution):
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, low, high = promote(value, self.low, self.high)
-        return jnp.log(jnp.clip((x - low) / (high - low), 0.0, 1.0))
+        return safe_log(jnp.clip(standardize(x, low, high - low), 0.0, 1.0))
 
     def log_survival(self, value: Any) -> jax.Array:
         x, low, high = promote(value, self.low, self.high)
-        return jnp.log(jnp.clip((high - x) / (high - low), 0.0, 1.0))
+        return safe_log(jnp.clip(standardize(x, high, low - high), 0.0, 1.0))
 
     @property
     def mean(self) -> jax.Array:
@@ -119,8 +123,11 @@ class Uniform(Distribution):
 
     def validate(self) -> None:
         super().validate()
-        ends = (self.low, self.high)
-        if any(isinstance(x, (jax.core.Tracer, jax.ShapeDtypeStruct)) for x in ends):
+        if not (is_known(self.low) and is_known(self.high)):
             return
-        if not (np.asarray(self.low) < np.asarray(self.high)).all():
-            raise ParameterError(f"Uniform: high must be above low, and low is {self.low}, high is {self.high}.")
+        low, high = np.broadcast_arrays(np.asarray(self.low), np.asarray(self.high))
+        for index in np.argwhere(~(low < high))[:1]:
+            at = f"[{', '.join(map(str, index))}]" if len(index) else ""
+            raise ParameterError(
+                f"Uniform: high must be above low, and low{at} is {low[*index]}, high{at} is {high[*index]}."
+            )

@@ -10,37 +10,37 @@ from jax.scipy.special import betainc, gammainc, gammaincc
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
-from storax.distributions.special import log_beta_density, log_gamma_density
+from storax.distributions.special import log_beta_density, log_gamma_density, safe_log
 from storax.errors import ParameterError
 from storax.supports import Support
 
 
-class _FromProbability(Distribution):
-    """Base of those with `probs` or `logits`, exactly one of them."""
-
-    def __post_init__(self) -> None:
-        if (self.probs is None) == (self.logits is None):  # type: ignore[attr-defined]
-            raise ParameterError(f"{self.name} needs either probs or logits: {self.name}(probs=0.5).")
-        super().__post_init__()
+def _check_one_given(name: str, probs: Any, logits: Any) -> None:
+    if (probs is None) == (logits is None):
+        which = "neither" if probs is None else "both"
+        raise ParameterError(f"{name} needs one of probs and logits, and got {which}: {name}(probs=...).")
 
 
-class _BinaryChoice(_FromProbability):
-    def _probs(self) -> jax.Array:
-        p = self.probs if self.probs is not None else None  # type: ignore[attr-defined]
-        return promote(p)[0] if p is not None else jax.nn.sigmoid(promote(self.logits)[0])  # type: ignore[attr-defined]
-
-    def _log_probs(self) -> tuple[jax.Array, jax.Array]:
-        """log p and log(1 - p); -inf, with a finite gradient, where p is 0 or 1."""
-        if self.logits is not None:  # type: ignore[attr-defined]
-            (logits,) = promote(self.logits)  # type: ignore[attr-defined]
-            return jax.nn.log_sigmoid(logits), jax.nn.log_sigmoid(-logits)
-        (p,) = promote(self.probs)  # type: ignore[attr-defined]
-        zero, one = p == 0, p == 1
-        log_p = jnp.where(zero, -jnp.inf, jnp.log(jnp.where(zero, 0.5, p)))
-        return log_p, jnp.where(one, -jnp.inf, jnp.log1p(-jnp.where(one, 0.5, p)))
+def _probs(probs: Any, logits: Any) -> jax.Array:
+    return promote(probs)[0] if logits is None else jax.nn.sigmoid(promote(logits)[0])
 
 
-class Bernoulli(_BinaryChoice):
+def _log_probs(probs: Any, logits: Any) -> tuple[jax.Array, jax.Array]:
+    """log p and log(1 - p); -inf, with a finite gradient, where p is 0 or 1."""
+    if logits is not None:
+        (x,) = promote(logits)
+        return jax.nn.log_sigmoid(x), jax.nn.log_sigmoid(-x)
+    (p,) = promote(probs)
+    one = p == 1
+    return safe_log(p), jnp.where(one, -jnp.inf, jnp.log1p(-jnp.where(one, 0.5, p)))
+
+
+def _pass_nan(x: jax.Array, score: jax.Array) -> jax.Array:
+    """Comparisons with nan are False, and would make a number of it."""
+    return jnp.where(jnp.isnan(x), jnp.nan, score)
+
+
+class Bernoulli(Distribution):
     """1 with probability probs, else 0.
 
     Args:
@@ -58,35 +58,37 @@ class Bernoulli(_BinaryChoice):
     support: ClassVar[Support] = supports.boolean  # type: ignore[assignment]
     is_discrete: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        _check_one_given(self.name, self.probs, self.logits)
+        super().__post_init__()
+
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
-        return jax.random.bernoulli(key, self._probs(), (*shape, *self.batch_shape)).astype(self.dtype)
+        return jax.random.bernoulli(key, _probs(self.probs, self.logits), (*shape, *self.batch_shape)).astype(
+            self.dtype
+        )
 
     def log_prob(self, value: Any) -> jax.Array:
-        x, log_p, log_rest = promote(value, *self._log_probs())
-        return jnp.where(x == 1, log_p, jnp.where(x == 0, log_rest, _outside(x)))
+        x, log_p, log_rest = promote(value, *_log_probs(self.probs, self.logits))
+        return _pass_nan(x, jnp.where(x == 1, log_p, jnp.where(x == 0, log_rest, -jnp.inf)))
 
     def log_cdf(self, value: Any) -> jax.Array:
-        x, log_rest = promote(value, self._log_probs()[1])
-        return jnp.where(x < 0, -jnp.inf, jnp.where(x < 1, log_rest, 0.0))
+        x, log_rest = promote(value, _log_probs(self.probs, self.logits)[1])
+        return _pass_nan(x, jnp.where(x < 0, -jnp.inf, jnp.where(x < 1, log_rest, 0.0)))
 
     def log_survival(self, value: Any) -> jax.Array:
-        x, log_p = promote(value, self._log_probs()[0])
-        return jnp.where(x < 0, 0.0, jnp.where(x < 1, log_p, -jnp.inf))
+        x, log_p = promote(value, _log_probs(self.probs, self.logits)[0])
+        return _pass_nan(x, jnp.where(x < 0, 0.0, jnp.where(x < 1, log_p, -jnp.inf)))
 
     @property
     def mean(self) -> jax.Array:
-        return self._probs()
+        return _probs(self.probs, self.logits)
 
     @property
     def variance(self) -> jax.Array:
-        return self._probs() * (1 - self._probs())
+        return _probs(self.probs, self.logits) * (1 - _probs(self.probs, self.logits))
 
 
-def _outside(x: jax.Array) -> jax.Array:
-    return jnp.where(jnp.isnan(x), jnp.nan, -jnp.inf)
-
-
-class Binomial(_BinaryChoice):
+class Binomial(Distribution):
     """The number of successes in total_count trials.
 
     Args:
@@ -109,12 +111,16 @@ class Binomial(_BinaryChoice):
     }
     is_discrete: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        _check_one_given(self.name, self.probs, self.logits)
+        super().__post_init__()
+
     @property
     def support(self) -> Support:
         return supports.integer_interval(0, self.total_count)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
-        n, p = promote(self.total_count, self._probs())
+        n, p = promote(self.total_count, _probs(self.probs, self.logits))
         full = (*shape, *self.batch_shape)
         # jax.random.binomial counts the rarer outcome well, and nothing at all when it is impossible.
         flipped = p > 0.5
@@ -125,37 +131,35 @@ class Binomial(_BinaryChoice):
         return jnp.where(flipped, n - count, count).astype(self.dtype)
 
     def log_prob(self, value: Any) -> jax.Array:
-        k, n, log_p, log_rest = promote(value, self.total_count, *self._log_probs())
-        inside = ~((k < 0) | (k > n) | (jnp.floor(k) != k))
-        k = jnp.where(inside, k, 0.0)
+        x, n, log_p, log_rest = promote(value, self.total_count, *_log_probs(self.probs, self.logits))
+        inside = (x >= 0) & (x <= n) & (jnp.floor(x) == x)
+        k = jnp.where(inside, x, 0.0)
         # The mass at k is the density of Beta(k + 1, n - k + 1) at p, over n + 1.
         score = log_beta_density(k + 1, n - k + 1, log_p, log_rest) - jnp.log1p(n)
-        return jnp.where(inside, score, _outside(promote(value, score)[0]))
+        return _pass_nan(x, within(inside, score))
 
     def log_cdf(self, value: Any) -> jax.Array:
-        k, n, p = promote(value, self.total_count, self._probs())
-        k = jnp.floor(k)
-        inside = (k >= 0) & (k < n)
-        j = jnp.where(inside, k, 0.0)
-        score = jnp.log(betainc(jnp.where(inside, n - j, 1.0), j + 1, 1 - p))
-        return jnp.where(inside, score, jnp.where(k < 0, -jnp.inf, 0.0))
+        x, n, p = promote(value, self.total_count, _probs(self.probs, self.logits))
+        inside = (x >= 0) & (x < n)
+        k = jnp.where(inside, jnp.floor(x), 0.0)
+        score = safe_log(betainc(jnp.where(inside, n - k, 1.0), k + 1, 1 - p))
+        return _pass_nan(x, jnp.where(inside, score, jnp.where(x < 0, -jnp.inf, 0.0)))
 
     def log_survival(self, value: Any) -> jax.Array:
-        k, n, p = promote(value, self.total_count, self._probs())
-        k = jnp.floor(k)
-        inside = (k >= 0) & (k < n)
-        j = jnp.where(inside, k, 0.0)
-        score = jnp.log(betainc(j + 1, jnp.where(inside, n - j, 1.0), p))
-        return jnp.where(inside, score, jnp.where(k < 0, 0.0, -jnp.inf))
+        x, n, p = promote(value, self.total_count, _probs(self.probs, self.logits))
+        inside = (x >= 0) & (x < n)
+        k = jnp.where(inside, jnp.floor(x), 0.0)
+        score = safe_log(betainc(k + 1, jnp.where(inside, n - k, 1.0), p))
+        return _pass_nan(x, jnp.where(inside, score, jnp.where(x < 0, 0.0, -jnp.inf)))
 
     @property
     def mean(self) -> jax.Array:
-        n, p = promote(self.total_count, self._probs())
+        n, p = promote(self.total_count, _probs(self.probs, self.logits))
         return n * p
 
     @property
     def variance(self) -> jax.Array:
-        n, p = promote(self.total_count, self._probs())
+        n, p = promote(self.total_count, _probs(self.probs, self.logits))
         return n * p * (1 - p)
 
 
@@ -165,8 +169,8 @@ class Poisson(Distribution):
     Args:
         rate: mean, not negative.
 
-    >>> Poisson(0.0).log_prob(0).item()
-    0.0
+    >>> Poisson(2.0).log_prob(0).item()
+    -2.0
     """
 
     rate: Any
@@ -180,22 +184,23 @@ class Poisson(Distribution):
         return jax.random.poisson(key, rate, (*shape, *self.batch_shape), self.dtype)
 
     def log_prob(self, value: Any) -> jax.Array:
-        k, rate = promote(value, self.rate)
-        inside = ~((k < 0) | (jnp.floor(k) != k))
-        k = jnp.where(inside, k, 0.0)
-        zero = k == 0
-        score = jnp.where(zero, -rate, log_gamma_density(jnp.where(zero, 2.0, k + 1), rate))
-        return jnp.where(inside, score, _outside(promote(value, score)[0]))
+        x, rate = promote(value, self.rate)
+        inside = (x >= 0) & (x < jnp.inf) & (jnp.floor(x) == x)
+        zero = ~inside | (x == 0)  # log Gamma(1) is 5e-7 in float32: no count is scored apart, and exactly
+        score = jnp.where(zero, -rate, log_gamma_density(jnp.where(zero, 2.0, x + 1), rate))
+        return _pass_nan(x, within(inside, score))
 
     def log_cdf(self, value: Any) -> jax.Array:
-        k, rate = promote(value, self.rate)
-        k = jnp.floor(k)
-        return within(~(k < 0), jnp.log(gammaincc(jnp.maximum(k, 0.0) + 1, rate)))
+        x, rate = promote(value, self.rate)
+        inside = (x >= 0) & (x < jnp.inf)
+        score = safe_log(gammaincc(jnp.where(inside, jnp.floor(x), 0.0) + 1, rate))
+        return _pass_nan(x, jnp.where(inside, score, jnp.where(x < 0, -jnp.inf, 0.0)))
 
     def log_survival(self, value: Any) -> jax.Array:
-        k, rate = promote(value, self.rate)
-        k = jnp.floor(k)
-        return jnp.where(k < 0, 0.0, jnp.log(gammainc(jnp.maximum(k, 0.0) + 1, rate)))
+        x, rate = promote(value, self.rate)
+        inside = (x >= 0) & (x < jnp.inf)
+        score = safe_log(gammainc(jnp.where(inside, jnp.floor(x), 0.0) + 1, rate))
+        return _pass_nan(x, jnp.where(inside, score, jnp.where(x < 0, 0.0, -jnp.inf)))
 
     @property
     def mean(self) -> jax.Array:
@@ -206,7 +211,7 @@ class Poisson(Distribution):
         return promote(self.rate)[0]
 
 
-class Categorical(_FromProbability):
+class Categorical(Distribution):
     """One of the integers 0, ..., K - 1.
 
     Args:
@@ -223,6 +228,10 @@ class Categorical(_FromProbability):
     parameters: ClassVar[dict[str, Support]] = {"probs": supports.simplex, "logits": supports.real_vector}
     is_discrete: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        _check_one_given(self.name, self.probs, self.logits)
+        super().__post_init__()
+
     @property
     def num_categories(self) -> int:
         return int(jnp.shape(self.logits if self.probs is None else self.probs)[-1])
@@ -235,7 +244,7 @@ class Categorical(_FromProbability):
         if self.logits is not None:
             return jax.nn.log_softmax(promote(self.logits)[0], -1)
         (p,) = promote(self.probs)
-        return jnp.where(p == 0, -jnp.inf, jnp.log(jnp.where(p == 0, 1.0, p)))
+        return safe_log(p)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         return jax.random.categorical(key, self._log_probs(), shape=(*shape, *self.batch_shape)).astype(self.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
@@ -10,7 +11,7 @@ from jax.scipy.special import gammainc, gammaincc
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
-from storax.distributions.special import log1mexp, log_gamma_density
+from storax.distributions.special import log1mexp, log_gamma_density, safe_log, standardize
 from storax.supports import Support
 
 
@@ -32,21 +33,23 @@ class Gamma(Distribution):
     support: ClassVar[Support] = supports.positive  # type: ignore[assignment]
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
-        log_y, rate = promote(_log_gamma_draws(key, self.concentration, (*shape, *self.batch_shape), self.dtype), self.rate)
+        log_y, rate = promote(
+            _log_gamma_draws(key, self.concentration, (*shape, *self.batch_shape), self.dtype), self.rate
+        )
         return _positive(jnp.exp(log_y - jnp.log(rate)))
 
     def log_prob(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        inside = ~(x <= 0)
+        inside = ~((x <= 0) | (x == jnp.inf))
         return within(inside, log_gamma_density(a, rate * jnp.where(inside, x, 1.0)) + jnp.log(rate))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        return jnp.log(gammainc(a, rate * jnp.maximum(x, 0.0)))
+        return _log_regularized(gammainc, a, standardize(jnp.maximum(x, 0.0), 0.0, 1 / rate), -jnp.inf, 0.0)
 
     def log_survival(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        return jnp.log(gammaincc(a, rate * jnp.maximum(x, 0.0)))
+        return _log_regularized(gammaincc, a, standardize(jnp.maximum(x, 0.0), 0.0, 1 / rate), 0.0, -jnp.inf)
 
     @property
     def mean(self) -> jax.Array:
@@ -77,22 +80,24 @@ class InverseGamma(Distribution):
     support: ClassVar[Support] = supports.positive  # type: ignore[assignment]
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
-        log_y, rate = promote(_log_gamma_draws(key, self.concentration, (*shape, *self.batch_shape), self.dtype), self.rate)
+        log_y, rate = promote(
+            _log_gamma_draws(key, self.concentration, (*shape, *self.batch_shape), self.dtype), self.rate
+        )
         return _positive(jnp.exp(jnp.log(rate) - log_y))
 
     def log_prob(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        inside = ~(x <= 0)
+        inside = ~((x <= 0) | (x == jnp.inf))
         x = jnp.where(inside, x, 1.0)
         return within(inside, log_gamma_density(a, rate / x) + jnp.log(rate) - 2 * jnp.log(x))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        return within(~(x <= 0), jnp.log(gammaincc(a, rate / jnp.where(x <= 0, 1.0, x))))
+        return _log_regularized(gammaincc, a, _divide(rate, x), 0.0, -jnp.inf)
 
     def log_survival(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        return jnp.where(x <= 0, 0.0, jnp.log(gammainc(a, rate / jnp.where(x <= 0, 1.0, x))))
+        return _log_regularized(gammainc, a, _divide(rate, x), -jnp.inf, 0.0)
 
     @property
     def mean(self) -> jax.Array:
@@ -127,15 +132,16 @@ class Exponential(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, rate = promote(value, self.rate)
-        return within(~(x < 0), jnp.log(rate) - rate * x)
+        inside = ~((x < 0) | (x == jnp.inf))
+        return within(inside, jnp.log(rate) - rate * jnp.where(inside, x, 0.0))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, rate = promote(value, self.rate)
-        return within(~(x <= 0), log1mexp(rate * jnp.where(x <= 0, 1.0, x)))
+        return log1mexp(standardize(jnp.maximum(x, 0.0), 0.0, 1 / rate))
 
     def log_survival(self, value: Any) -> jax.Array:
         x, rate = promote(value, self.rate)
-        return -rate * jnp.maximum(x, 0.0)
+        return -standardize(jnp.maximum(x, 0.0), 0.0, 1 / rate)
 
     @property
     def mean(self) -> jax.Array:
@@ -146,6 +152,20 @@ class Exponential(Distribution):
     def variance(self) -> jax.Array:
         (rate,) = promote(self.rate)
         return 1 / jnp.square(rate)
+
+
+def _log_regularized(
+    f: Callable[..., jax.Array], a: jax.Array, y: jax.Array, at_zero: float, at_inf: float
+) -> jax.Array:
+    """log f(a, y) for an incomplete gamma function, whose derivatives are nan at the ends of every float."""
+    inside = ~((y == 0) | (y > 1e3 * (a + 1)))
+    return jnp.where(inside, safe_log(f(a, jnp.where(inside, y, 1.0))), jnp.where(y == 0, at_zero, at_inf))
+
+
+def _divide(rate: jax.Array, x: jax.Array) -> jax.Array:
+    """rate / x, from infinity at x <= 0 to 0 at infinity."""
+    inside = ~((x <= 0) | (x == jnp.inf))
+    return jnp.where(inside, rate / jnp.where(inside, x, 1.0), jnp.where(x <= 0, jnp.inf, 0.0))
 
 
 def _log_gamma_draws(key: jax.Array, concentration: Any, shape: tuple[int, ...], dtype: Any) -> jax.Array:

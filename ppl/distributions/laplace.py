@@ -10,6 +10,7 @@ import numpy as np
 
 from storax import supports
 from storax.distributions.base import Distribution, promote
+from storax.distributions.special import standardize
 from storax.supports import Support
 
 
@@ -41,12 +42,10 @@ class Laplace(Distribution):
         return -jnp.abs((x - loc) / scale) - jnp.log(scale) - np.log(2.0)
 
     def log_cdf(self, value: Any) -> jax.Array:
-        x, loc, scale = promote(value, self.loc, self.scale)
-        return _log_laplace_cdf((x - loc) / scale)
+        return _log_laplace_cdf(standardize(*promote(value, self.loc, self.scale)))
 
     def log_survival(self, value: Any) -> jax.Array:
-        x, loc, scale = promote(value, self.loc, self.scale)
-        return _log_laplace_cdf((loc - x) / scale)
+        return _log_laplace_cdf(-standardize(*promote(value, self.loc, self.scale)))
 
     @property
     def mean(self) -> jax.Array:

@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 
 from storax import supports
-from storax.distributions.base import Distribution, _as_parameter, promote, within
+from storax.distributions.base import Distribution, as_parameter, is_known, promote, within
 from storax.distributions.special import HALF_LOG_TWO_PI, log_gamma_density
 from storax.errors import ParameterError, ShapeError
 from storax.pytrees import static
@@ -86,7 +86,7 @@ class MultivariateNormal(Distribution):
 
     loc: Any
     scale_tril: Any
-    problem: str = static(default="")  # what was wrong with the matrix, for `validate`, which knows the site
+    problem: str = static(default="", repr=False)  # what is wrong with the matrix, for `validate` to say
 
     parameters: ClassVar[dict[str, Support]] = {"loc": supports.real_vector, "scale_tril": supports.lower_cholesky}
     support: ClassVar[Support] = supports.real_vector  # type: ignore[assignment]
@@ -107,14 +107,14 @@ class MultivariateNormal(Distribution):
                 f"{', '.join(given) or 'none'}."
             )
         ((name, matrix),) = given.items()
-        matrix = _as_parameter(matrix, f"MultivariateNormal: {name}")
+        matrix = as_parameter(matrix, f"MultivariateNormal: {name}")
         shape = jnp.shape(matrix)
         if len(shape) < 2 or shape[-1] != shape[-2]:
             raise ShapeError(f"MultivariateNormal: {name} must be a square matrix, and has shape {shape}.")
         d = shape[-1]
-        loc = _as_parameter(loc, "MultivariateNormal: loc")
+        loc = as_parameter(loc, "MultivariateNormal: loc")
         if jnp.ndim(loc) == 0:
-            loc = jnp.broadcast_to(jnp.asarray(loc, matrix.dtype), (d,))
+            loc = jnp.broadcast_to(*promote(loc), (d,))
         if jnp.shape(loc)[-1] != d:
             raise ShapeError(f"MultivariateNormal: loc has shape {jnp.shape(loc)}, but {name} has shape {shape}.")
         object.__setattr__(self, "loc", loc)
@@ -190,12 +190,12 @@ def _factor(name: str, matrix: Any) -> Any:
 
 def _problem(name: str, matrix: Any) -> str:
     """What is wrong with a matrix whose numbers are known; for a covariance, before its factor hides it."""
-    if name == "scale_tril" or isinstance(matrix, (jax.core.Tracer, jax.ShapeDtypeStruct)):
+    if name == "scale_tril" or not is_known(matrix):
         return ""
     with jax.ensure_compile_time_eval():
         numbers = np.asarray(matrix)
     if not np.isfinite(numbers).all():
-        return f"MultivariateNormal: {name} must be symmetric and positive definite, and has entries that are not finite."
+        return f"MultivariateNormal: {name} must be finite, symmetric and positive definite, and is not finite."
     gap = np.abs(numbers - np.swapaxes(numbers, -1, -2)).max()
     if gap > (1e-5 if numbers.dtype == np.float32 else 1e-10) * np.abs(numbers).max():
         return f"MultivariateNormal: {name} must be symmetric, and differs from its transpose by up to {gap:.3g}."

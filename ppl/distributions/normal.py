@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import erf, erfc, log_ndtr
+from jax.scipy.special import erf, erfc
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
-from storax.distributions.special import HALF_LOG_TWO_PI
+from storax.distributions.special import HALF_LOG_TWO_PI, log_ndtr, safe_log, standardize
 from storax.supports import Support
 
 
@@ -33,22 +33,20 @@ class Normal(Distribution):
     support: ClassVar[Support] = supports.real  # type: ignore[assignment]
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
-        noise, loc, scale = promote(jax.random.normal(key, (*shape, *self.batch_shape), self.dtype), self.loc, self.scale)
+        noise, loc, scale = promote(
+            jax.random.normal(key, (*shape, *self.batch_shape), self.dtype), self.loc, self.scale
+        )
         return loc + scale * noise
 
     def log_prob(self, value: Any) -> jax.Array:
         x, loc, scale = promote(value, self.loc, self.scale)
         return -0.5 * jnp.square((x - loc) / scale) - jnp.log(scale) - HALF_LOG_TWO_PI
 
-    def _standard(self, value: Any) -> jax.Array:
-        x, loc, scale = promote(value, self.loc, self.scale)
-        return (x - loc) / scale
-
     def log_cdf(self, value: Any) -> jax.Array:
-        return log_ndtr(self._standard(value))
+        return log_ndtr(standardize(*promote(value, self.loc, self.scale)))
 
     def log_survival(self, value: Any) -> jax.Array:
-        return log_ndtr(-self._standard(value))
+        return log_ndtr(-standardize(*promote(value, self.loc, self.scale)))
 
     @property
     def mean(self) -> jax.Array:
@@ -86,16 +84,19 @@ class LogNormal(Distribution):
         return jnp.clip(jnp.exp(self.log.sample(key, shape)), info.tiny, info.max)
 
     def log_prob(self, value: Any) -> jax.Array:
-        inside, log_x = _log(value)
-        return within(inside, self.log.log_prob(log_x) - promote(log_x, self.loc, self.scale)[0])
+        log_x = self._log(value)
+        outside = jnp.isinf(log_x)
+        log_x = jnp.where(outside, 0.0, log_x)
+        return within(~outside, self.log.log_prob(log_x) - log_x)
 
     def log_cdf(self, value: Any) -> jax.Array:
-        inside, log_x = _log(value)
-        return within(inside, self.log.log_cdf(log_x))
+        return self.log.log_cdf(self._log(value))
 
     def log_survival(self, value: Any) -> jax.Array:
-        inside, log_x = _log(value)
-        return jnp.where(inside, self.log.log_survival(log_x), 0.0)
+        return self.log.log_survival(self._log(value))
+
+    def _log(self, value: Any) -> jax.Array:
+        return safe_log(jnp.maximum(promote(value, self.loc, self.scale)[0], 0.0))
 
     @property
     def mean(self) -> jax.Array:
@@ -107,12 +108,6 @@ class LogNormal(Distribution):
         loc, scale = promote(self.loc, self.scale)
         s = jnp.square(scale)
         return jnp.expm1(s) * jnp.exp(2 * loc + s)
-
-
-def _log(value: Any) -> tuple[jax.Array, jax.Array]:
-    (x,) = promote(value)
-    inside = ~(x <= 0)  # nan is let through, to come out as nan
-    return inside, jnp.log(jnp.where(inside, x, 1.0))
 
 
 class HalfNormal(Distribution):
@@ -134,19 +129,20 @@ class HalfNormal(Distribution):
         return jnp.abs(Normal(0.0, self.scale).sample(key, shape))
 
     def log_prob(self, value: Any) -> jax.Array:
-        (x,) = promote(value)
-        return within(~(x < 0), Normal(0.0, self.scale).log_prob(x) + np.log(2.0))
+        x, _ = promote(value, self.scale)
+        inside = ~((x < 0) | (x == jnp.inf))  # nan is let through, to come out as nan
+        return within(inside, Normal(0.0, self.scale).log_prob(jnp.where(inside, x, 0.0)) + np.log(2.0))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, scale = promote(value, self.scale)
-        z = jnp.maximum(x, 0.0) / scale * np.sqrt(0.5)
+        z = standardize(jnp.maximum(x, 0.0), 0.0, scale) * np.sqrt(0.5)
         low = z < 0.5
-        of_low = jnp.log(jnp.where(low, erf(jnp.where(low, z, 0.5)), 1.0))
+        of_low = safe_log(erf(jnp.where(low, z, 0.5)))
         return jnp.where(low, of_low, jnp.log1p(-erfc(jnp.where(low, 0.5, z))))
 
     def log_survival(self, value: Any) -> jax.Array:
         x, scale = promote(value, self.scale)
-        return log_ndtr(-jnp.maximum(x, 0.0) / scale) + np.log(2.0)
+        return log_ndtr(-standardize(jnp.maximum(x, 0.0), 0.0, scale)) + np.log(2.0)
 
     @property
     def mean(self) -> jax.Array:

@@ -11,10 +11,39 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln, xlogy
+from jax.scipy.special import gammaln
 
 HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
 _LARGE = 10.0  # from here on four terms of Stirling's series are enough for float64
+
+
+def safe_log(p: Any) -> jax.Array:
+    """log p; at 0 it is -inf without a gradient, where that of jnp.log is infinite and soon nan.
+
+    >>> jax.grad(safe_log)(0.0).item()
+    0.0
+    """
+    zero = p == 0
+    return jnp.where(zero, -jnp.inf, jnp.log(jnp.where(zero, 1.0, p)))
+
+
+def standardize(x: Any, loc: Any, scale: Any) -> jax.Array:
+    """(x - loc) / scale; for an infinite x, which no loc and scale can move, without a gradient."""
+    infinite = jnp.isinf(x)
+    return jnp.where(infinite, x, (jnp.where(infinite, loc, x) - loc) / scale)
+
+
+def log_ndtr(z: Any) -> jax.Array:
+    """log P(Z <= z) of a standard normal, with the right gradient far out.
+
+    That of jax.scipy.special.log_ndtr is exp(-z^2 / 2 - log_ndtr(z)): in float32 half off already at z = -5000.
+    """
+    far = z < -20
+    y = jnp.where(far, z, -20.0)
+    r = jnp.square(1 / y)
+    series = -r * (1 - r * (3 - r * (15 - r * (105 - r * 945))))  # Abramowitz and Stegun 26.2.12
+    of_far = -0.5 * jnp.square(y) - jnp.log(-y) - HALF_LOG_TWO_PI + jnp.log1p(series)
+    return jnp.where(far, of_far, jax.scipy.special.log_ndtr(jnp.where(far, 0.0, z)))
 
 
 def log1mexp(x: Any) -> jax.Array:
@@ -24,7 +53,7 @@ def log1mexp(x: Any) -> jax.Array:
     True
     """
     small = x < np.log(2.0)
-    of_small = jnp.log(-jnp.expm1(-jnp.where(small, x, 1.0)))
+    of_small = safe_log(-jnp.expm1(-jnp.where(small, x, 0.5)))
     return jnp.where(small, of_small, jnp.log1p(-jnp.exp(-jnp.where(small, 1.0, x))))
 
 
@@ -32,8 +61,8 @@ def log1p_square(x: Any) -> jax.Array:
     """log(1 + x^2), also where x^2 overflows."""
     x = jnp.abs(x)
     large = x > 1.0
-    inverse = 1 / jnp.where(large, x, 1.0)
-    of_large = -2 * jnp.log(inverse) + jnp.log1p(inverse * inverse)
+    y = jnp.where(large, x, 1.0)
+    of_large = 2 * jnp.log(y) + jnp.log1p(jnp.square(1 / y))
     return jnp.where(large, of_large, jnp.log1p(jnp.square(jnp.where(large, 0.0, x))))
 
 
@@ -61,6 +90,8 @@ def log_gamma_density(a: Any, y: Any) -> jax.Array:
     >>> abs(log_gamma_density(jnp.float32(1e6), jnp.float32(1e6)).item() + 7.8266936) < 1e-5
     True
     """
+    far_out = y == jnp.inf
+    y = jnp.where(far_out, 1.0, y)
     large = a > _LARGE
     b = jnp.where(large, a, _LARGE)
     positive = y > 0
@@ -70,8 +101,8 @@ def log_gamma_density(a: Any, y: Any) -> jax.Array:
     exponent = jnp.where(far, jnp.log(ratio) - ratio + 1, log1p_minus(jnp.where(far, 0.0, (z - b) / b)))
     around_mode = b * exponent + 0.5 * jnp.log(b) - HALF_LOG_TWO_PI - stirling_remainder(b) - jnp.log(z)
     small = jnp.where(large, 1.0, a)
-    direct = xlogy(small - 1, jnp.where(large, 1.0, y)) - y - gammaln(small)
-    return jnp.where(large, jnp.where(positive, around_mode, -jnp.inf), direct)
+    direct = _times(small - 1, safe_log(y)) - y - gammaln(small)
+    return jnp.where(far_out, -jnp.inf, jnp.where(large, jnp.where(positive, around_mode, -jnp.inf), direct))
 
 
 def log_beta(a: Any, b: Any) -> jax.Array:
