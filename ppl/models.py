@@ -10,8 +10,6 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import jax
-
 from storax.effects import Handler, Sites
 from storax.errors import ArgumentTypeError, ControlFlowError
 from storax.interpreting import Records, interpret
@@ -83,7 +81,7 @@ class Model:
             _check_loops(handler, seen)
         contexts = [h.context(seen) for h, seen in zip(self.handlers, sites, strict=True)]
         outputs, records = interpret(self.handlers, contexts, staged.closed, arrays)
-        return jax.tree.unflatten(staged.out_tree, outputs), records
+        return staged.output(outputs), records
 
     def sites(self, staged: Staged) -> Sites:
         """All sites as they are outside of the handlers."""

@@ -7,18 +7,23 @@ import os
 import sys
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from storax.errors import StoraxError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_OURS = frozenset({"storax", "jax", "jaxlib", "functools", "contextlib"})
+_OURS = frozenset({"storax", "jax", "jaxlib", "numpy", "optax", "builtins", "functools", "contextlib"})
+
+
+def is_users_module(name: Any) -> bool:
+    """Does a module of this name belong neither to storax nor to what it stands on?"""
+    return str(name or "").split(".")[0] not in _OURS
 
 
 def _is_users(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).split(".")[0] not in _OURS
+    return is_users_module(frame.f_globals.get("__name__"))
 
 
 def user_line() -> str:

@@ -39,6 +39,12 @@ class Staged(NamedTuple):
     arrays: list[Any]
     out_tree: Any
 
+    def output(self, leaves: Sequence[Any]) -> Any:
+        """What the function returns, given the outputs of the program."""
+        output = jax.tree.unflatten(self.out_tree, leaves)
+        is_opaque = lambda x: isinstance(x, Opaque)  # noqa: E731
+        return jax.tree.map(lambda x: x.value if is_opaque(x) else x, output, is_leaf=is_opaque)
+
 
 class Split(NamedTuple):
     """Arguments taken apart: `arrays` are traced, `static` (hashable, or None if it must not be cached) is not."""
@@ -53,6 +59,25 @@ class Split(NamedTuple):
         remaining = iter(arrays)
         leaves = [next(remaining) if x is _HOLE else x for x in self.rest]
         return jax.tree.unflatten(self.tree, leaves)
+
+
+@jax.tree_util.register_pytree_node_class
+class Opaque:
+    """What a model returns that is no array, a string say: part of the tree of its output."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def tree_flatten(self) -> tuple[tuple[()], Any]:
+        return (), self.value
+
+    @classmethod
+    def tree_unflatten(cls, value: Any, _: Any) -> Opaque:
+        return cls(value)
+
+
+def _is_number(x: Any) -> bool:
+    return _is_array(x) or isinstance(x, (bool, int, float, complex))
 
 
 class _Hole:
@@ -86,29 +111,49 @@ def _is_data(x: Any) -> bool:
     return hasattr(x, "__array__") and not isinstance(x, jax.Array) and type(x).__module__.startswith("pandas")
 
 
-# JAX's tracing cache goes by the identity of the function: keep one per (function, static arguments), and let it go
-# together with the user's function.
-_functions: weakref.WeakKeyDictionary[Callable[..., Any], dict[Any, Any]] = weakref.WeakKeyDictionary()
+class Memory:
+    """What is kept of a user's function: JAX's tracing cache goes by the identity of a function, so there must be one
+    for each choice of static arguments, as long as the surroundings stay what they were."""
+
+    def __init__(self) -> None:
+        self.surroundings: Surroundings | None = None
+        self.of_arrays: dict[Any, Callable[..., Any]] = {}
+
+    def holds(self, f: Callable[..., Any]) -> bool:
+        return self.surroundings is None or self.surroundings.still_hold(f)
 
 
-def _of_arrays(f: Callable[..., Any], parts: Split) -> Callable[..., Any]:
-    """`f` as a function of the arrays alone, the same object for the same static arguments and surroundings."""
-    around = Surroundings(f)
+_memories: weakref.WeakKeyDictionary[Callable[..., Any], Memory] = weakref.WeakKeyDictionary()
+
+
+def _memory_of(f: Callable[..., Any]) -> tuple[Memory, Callable[[], Any]]:
+    """The function's memory, and a reference to the function that does not keep it alive."""
     try:
-        known = _functions.setdefault(f, {}) if parts.key is not None and around.can_be_cached else {}
-        if parts.key in known and known[parts.key][0].still_hold(f):
-            return known[parts.key][1]
-        ref: Callable[[], Any] = weakref.ref(f)
+        memory = _memories.get(f)
+        if memory is None or not memory.holds(f):
+            memory = _memories[f] = Memory()
+        return memory, weakref.ref(f)
     except TypeError:  # not hashable, or cannot be referenced weakly
-        known, ref = {}, lambda: f
+        return Memory(), lambda: f
+
+
+def _of_arrays(f: Callable[..., Any], parts: Split, fresh: bool) -> Callable[..., Any]:
+    """`f` as a function of the arrays alone, the same object for the same static arguments and surroundings."""
+    memory, ref = _memory_of(f)
+    if not fresh and parts.key is not None and parts.key in memory.of_arrays:
+        return memory.of_arrays[parts.key]
     structure = parts._replace(arrays=[])
 
     def of_arrays(*arrays: Any) -> Any:
         args, kwargs = structure.merge(arrays)
-        return ref()(*args, **kwargs)
+        function = ref()
+        output = function(*args, **kwargs)
+        memory.surroundings = Surroundings(function)  # now, as the function itself may have changed some
+        return jax.tree.map(lambda x: x if _is_number(x) else Opaque(x), output)
 
     of_arrays.__name__ = getattr(f, "__name__", "model")
-    known[parts.key] = around, of_arrays
+    if not fresh and parts.key is not None and Surroundings(f).can_be_cached:
+        memory.of_arrays[parts.key] = of_arrays
     return of_arrays
 
 
@@ -126,11 +171,9 @@ def stage(f: Callable[..., Any], args: Any, kwargs: Any, fresh: bool = False) ->
         ControlFlowError: Python needed the value of a traced array.
     """
     parts = split(args, kwargs)
-    if fresh:
-        parts = parts._replace(key=None)
     token = reached.set(())
     try:
-        closed, shape = jax.make_jaxpr(_of_arrays(f, parts), return_shape=True)(*parts.arrays)
+        closed, shape = jax.make_jaxpr(_of_arrays(f, parts, fresh), return_shape=True)(*parts.arrays)
     except _NEEDS_A_NUMBER as error:
         raise _needs_a_number(error) from None
     finally:

@@ -1,55 +1,97 @@
-"""What a model sees besides its arguments, and whether that is still what it was when the model was traced."""
+"""What a model sees besides its arguments, and whether that is still what it was when the model was traced.
+
+A model is traced once.  `data = np.load(...)` at the top of a notebook, changed and run again, must not score the old
+data: so the numbers, arrays, containers and functions that a model names are remembered, and a change asks for a new
+trace.  What is deeper inside of objects than `DEPTH` levels is taken to stay what it is.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import enum
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
+from storax.sources import is_users_module
+
+DEPTH = 4
 IMMUTABLE = (int, float, complex, str, bytes, enum.Enum, np.dtype, type, types.FunctionType, types.BuiltinFunctionType)
 
 
 class Surroundings:
-    """What a function sees besides its arguments: its closure, and the globals it names.
-
-    `data = np.load(...)` at the top of a notebook, changed and run again, must not score the old data.
-    """
+    """The closure of a function, the globals it names, and those of the user's functions among them."""
 
     def __init__(self, f: Callable[..., Any]) -> None:
-        self.seen = {name: _snapshot(x) for name, x in _around(f).items()}
+        self.seen = _freeze(_look(f), copy=True)
 
     @property
     def can_be_cached(self) -> bool:
-        return not any(isinstance(x, jax.core.Tracer) for x in self.seen.values())
+        """A tracer belongs to a trace that will end; what was found with it must not outlive it."""
+        return not any(isinstance(x, jax.core.Tracer) for x in _leaves(self.seen))
 
     def still_hold(self, f: Callable[..., Any]) -> bool:
-        now = _around(f)
-        return now.keys() == self.seen.keys() and all(_unchanged(self.seen[n], x) for n, x in now.items())
+        return _same(self.seen, _freeze(_look(f), copy=False))
 
 
-def _around(f: Callable[..., Any]) -> dict[str, Any]:
-    code = getattr(f, "__code__", None)
-    if code is None:
-        return {}
-    around = {n: f.__globals__[n] for n in code.co_names if n in f.__globals__}
-    for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
+def _look(f: Any) -> Any:
+    """A function as the values it names, by name; a method with its object's attributes."""
+    if isinstance(f, types.MethodType):
+        return {"self": f.__self__, **_look(f.__func__)}
+    if not isinstance(f, types.FunctionType):
+        return {"": f}
+    names = {n: f.__globals__[n] for n in _names(f.__code__) if n in f.__globals__}
+    for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
         with contextlib.suppress(ValueError):  # a variable that is not bound yet
-            around[f"closure {name}"] = cell.cell_contents
-    return around
+            names[f"closure {name}"] = cell.cell_contents
+    return {**names, "defaults": f.__defaults__, "keyword defaults": f.__kwdefaults__}
 
 
-def _snapshot(x: Any) -> Any:
-    return x.copy() if isinstance(x, np.ndarray) else x
+def _names(code: types.CodeType) -> Iterator[str]:
+    """Of globals, also those in functions that are defined inside."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
 
 
-def _unchanged(before: Any, now: Any) -> bool:
+def _freeze(x: Any, copy: bool, depth: int = 0, above: tuple[int, ...] = ()) -> Any:
+    """A tree of tuples with the values that may change; containers and objects opened, cycles and the deep left shut."""
+    if isinstance(x, np.ndarray):
+        return x.copy() if copy else x
+    if depth > DEPTH or id(x) in above:
+        return x
+    inside = {"copy": copy, "depth": depth + 1, "above": (*above, id(x))}
+    if isinstance(x, dict):
+        return (dict, *((k, _freeze(v, **inside)) for k, v in x.items()))
+    if isinstance(x, (list, tuple, set)):
+        return (type(x), *(_freeze(v, **inside) for v in x))
+    if isinstance(x, (types.FunctionType, types.MethodType)):
+        return (x, _freeze(_look(x), **inside)) if is_users_module(x.__module__) else x
+    if isinstance(x, (type, types.ModuleType, jax.Array)) or not is_users_module(type(x).__module__):
+        return x
+    return (x, _freeze(getattr(x, "__dict__", None), **inside))
+
+
+def _leaves(frozen: Any) -> Iterator[Any]:
+    if isinstance(frozen, tuple):
+        for x in frozen:
+            yield from _leaves(x)
+    else:
+        yield frozen
+
+
+def _same(before: Any, now: Any) -> bool:
     if before is now:
         return True
-    if isinstance(before, np.ndarray) and isinstance(now, np.ndarray):
-        return before.dtype == now.dtype and before.tobytes() == now.tobytes() and before.shape == now.shape
-    return type(before) is type(now) and isinstance(now, IMMUTABLE) and before == now
+    if type(before) is not type(now):
+        return False
+    if isinstance(before, tuple):
+        return len(before) == len(now) and all(map(_same, before, now))
+    if isinstance(before, np.ndarray):
+        same_kind = before.dtype == now.dtype and before.shape == now.shape
+        return same_kind and (before.tobytes() == now.tobytes() if before.dtype != object else bool((before == now).all()))
+    return isinstance(now, IMMUTABLE) and bool(before == now or (before != before and now != now))  # nan is nan

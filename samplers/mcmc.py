@@ -24,6 +24,7 @@ from storax.samplers.settings import check_count, check_memory
 from storax.samplers.starting import find_starts
 from storax.sources import plain_errors
 from storax.staging import Staged, stage
+from storax.validation import is_concrete
 
 
 class Settings(NamedTuple):
@@ -85,6 +86,11 @@ def mcmc(
     def f(key: Any, /, *args: Any, **kwargs: Any) -> Posterior:
         key = as_key(key, "sx.mcmc(...)")
         staged = model.stage(*args, **kwargs)
+        if not is_concrete([key, staged.arrays, model.handlers, start_values]):
+            raise ArgumentTypeError(
+                "sx.mcmc(...) was called inside of jax.jit, jax.vmap or another transformation. It compiles a program "
+                "of its own and looks at the data first: call it outside, or use a kernel by hand (sx.nuts(...).step)."
+            )
         program = _program(model, staged, kernel, settings, args, kwargs)
         examine(model, staged, staged.arrays)
         return program(model, staged, key, start_values)
@@ -154,6 +160,8 @@ def _dims(info: Any, draws: np.ndarray) -> tuple[str | None, ...]:
     return (*(None,) * max(front, 0), *named, *(None,) * (axes - max(front, 0) - len(named)))
 
 
+KEPT_PROGRAMS = 16  # of one model, for different shapes and settings; the oldest go first
+
 _programs: weakref.WeakKeyDictionary[Any, dict[Any, _Program]] = weakref.WeakKeyDictionary()
 
 
@@ -163,6 +171,8 @@ def _program(model: Model, staged: Staged, kernel: Kernel, settings: Settings, a
     shapes = tuple((np.shape(x), jnp.result_type(x)) for x in [*jax.tree.leaves(model.handlers), *staged.arrays])
     key = (staged.closed.jaxpr, jax.tree.structure(model.handlers), jax.tree.structure(kernel), settings, shapes)
     if key not in known:
+        while len(known) >= KEPT_PROGRAMS:
+            known.pop(next(iter(known)))
         refuse_changing_sites(model, staged, stage(model.function, args, kwargs, fresh=True))
         known[key] = _Program(model, staged, kernel, settings)
     return known[key]

@@ -32,8 +32,12 @@ class Summary(Mapping[str, dict[str, float]]):
         head = ["", *self.columns]
         body = [[n, *(_cell(c, x[i]) for c, x in self.columns.items())] for i, n in enumerate(self.names)]
         wide = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
-        return "\n".join("  ".join([row[0].ljust(wide[0]), *(c.rjust(w) for c, w in zip(row[1:], wide[1:], strict=True))])
-                         .rstrip() for row in (head, *body))  # fmt: skip
+        return "\n".join(_line(row, wide) for row in (head, *body))
+
+
+def _line(row: Sequence[str], wide: Sequence[int]) -> str:
+    numbers = (cell.rjust(w) for cell, w in zip(row[1:], wide[1:], strict=True))
+    return "  ".join([row[0].ljust(wide[0]), *numbers]).rstrip()
 
 
 def _cell(column: str, x: float) -> str:

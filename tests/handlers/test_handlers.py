@@ -368,6 +368,40 @@ def test_a_closure_that_changes_is_seen():
     np.testing.assert_allclose(f({}), normal(data, 0, 2.0).sum(), rtol=1e-6)
 
 
+def test_attributes_containers_and_helpers_that_change_are_seen():
+    class Config:
+        scale = 2.0
+
+    config, table, state = Config(), {"scale": 2.0}, [2.0]
+
+    def helper():
+        return state[0]
+
+    class Owner:
+        def __init__(self):
+            self.scale = 2.0
+
+        def model(self):
+            sx.sample("y", N(0.0, self.scale), obs=1.0)
+
+    owner = Owner()
+    models = {
+        "attribute": (lambda: sx.sample("y", N(0.0, config.scale), obs=1.0), lambda: setattr(config, "scale", 1.0)),
+        "dict": (lambda: sx.sample("y", N(0.0, table["scale"]), obs=1.0), lambda: table.update(scale=1.0)),
+        "helper": (lambda: sx.sample("y", N(0.0, helper()), obs=1.0), lambda: state.__setitem__(0, 1.0)),
+        "method": (owner.model, lambda: setattr(owner, "scale", 1.0)),
+    }
+    for kind, (f, change) in models.items():
+        np.testing.assert_allclose(sx.log_density(f)({}), normal(1.0, 0, 2.0), rtol=1e-6, err_msg=kind)
+        change()
+        np.testing.assert_allclose(sx.log_density(f)({}), normal(1.0), rtol=1e-6, err_msg=kind)
+
+
+def test_a_model_may_return_anything():
+    out = sx.seed(lambda: ("text", sx.sample("x", N(0.0, 1.0)), None, {"n": 3, "f": len}), 0)()
+    assert out[0] == "text" and out[1].shape == () and out[2] is None and out[3] == {"n": 3, "f": len}
+
+
 def test_what_is_no_model():
     for call in (
         lambda: sx.seed(3.0, 0),

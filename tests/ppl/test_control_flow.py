@@ -211,7 +211,9 @@ def test_scan_parameters_that_do_not_change_are_not_stacked():
     covariance = jnp.eye(20)
 
     def model():
-        return lax.scan(lambda c, _: (c, sx.sample("x", sx.MultivariateNormal(jnp.zeros(20), covariance))), 0, None, 100)[1]
+        return lax.scan(
+            lambda c, _: (c, sx.sample("x", sx.MultivariateNormal(jnp.zeros(20), covariance))), 0, None, 100
+        )[1]
 
     f = lambda x: sx.log_density(model)({"x": x})
     jaxpr = str(jax.make_jaxpr(f)(jnp.zeros((100, 20))))
@@ -423,7 +425,9 @@ def test_grad_of_an_inner_function():
 
 def test_grad_through_a_seeded_scan_does_not_merge_draws():
     def total(scale):
-        f = sx.seed(lambda: lax.scan(lambda c, _: (c + scale * sx.sample("x", N(0.0, 1.0)), 0.0), 0.0, None, length=3)[0], 0)
+        f = sx.seed(
+            lambda: lax.scan(lambda c, _: (c + scale * sx.sample("x", N(0.0, 1.0)), 0.0), 0.0, None, length=3)[0], 0
+        )
         return f()
 
     key = jax.random.key(0)
@@ -472,9 +476,10 @@ def test_density_is_a_pure_function():
     y = jnp.array([0.5, -0.5, 1.0])
     f = functools.partial(sx.log_density(walk), y=y) if False else (lambda x: sx.log_density(walk)({"x": x}, y))
     x = jnp.array([0.1, 0.2, 0.3])
-    by_hand = lambda x: sum(
-        jax.scipy.stats.norm.logpdf(x, 0.9 * jnp.concatenate([jnp.ones(1), x[:-1]]))
-    ) + sum(jax.scipy.stats.norm.logpdf(y, x, 0.5))
+    by_hand = lambda x: (
+        sum(jax.scipy.stats.norm.logpdf(x, 0.9 * jnp.concatenate([jnp.ones(1), x[:-1]])))
+        + sum(jax.scipy.stats.norm.logpdf(y, x, 0.5))
+    )
     np.testing.assert_allclose(jax.jit(f)(x), by_hand(x), rtol=1e-5)
     np.testing.assert_allclose(jax.grad(f)(x), jax.grad(by_hand)(x), rtol=1e-4)
     np.testing.assert_allclose(jax.hessian(f)(x), jax.hessian(by_hand)(x), rtol=1e-4, atol=1e-4)

@@ -118,8 +118,10 @@ def test_model_decorator_adds_methods_that_are_the_functions():
 
     assert m.__name__ == "m" and m.__doc__ == "Documentation."
     assert m.seed(3)(1.0) == sx.seed(m, 3)(1.0)
-    assert m.condition(y=2.0).log_density()({"x": 1.0}, 0.0) == sx.log_density(sx.condition(m, {"y": 2.0}))({"x": 1.0}, 0.0)
-    for name in "seed trace condition substitute do block scope mask scale replay log_density log_likelihood".split():
+    assert m.condition(y=2.0).log_density()({"x": 1.0}, 0.0) == sx.log_density(sx.condition(m, {"y": 2.0}))(
+        {"x": 1.0}, 0.0
+    )
+    for name in ["seed", "trace", "condition", "substitute", "do", "block", "scope", "mask", "scale", "replay", "log_density", "log_likelihood"]:
         assert callable(getattr(m, name))
     with pytest.raises(AttributeError, match="has no method 'sed'"):
         m.sed(0)

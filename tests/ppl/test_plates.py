@@ -129,7 +129,13 @@ def test_what_a_plate_refuses():
         inside(p("n", 3), p("n", 3))()
     with pytest.raises(sx.errors.ModelError, match="batch axis -1"):
         inside(p("n", 3), p("m", 3, dim=-1))()
-    for wrong, error in [(2.0, TypeError), (0, ValueError), (-1, ValueError), (True, TypeError), (jnp.array(3), TypeError)]:
+    for wrong, error in [
+        (2.0, TypeError),
+        (0, ValueError),
+        (-1, ValueError),
+        (True, TypeError),
+        (jnp.array(3), TypeError),
+    ]:
         with pytest.raises(error, match="'n'"):
             inside(p("n", wrong))()
     with pytest.raises(sx.errors.SettingsError, match="4 of 3"):
@@ -188,7 +194,10 @@ def test_vmap_under_jax_vmap_and_itself():
 
 def test_vmap_in_scan_and_scan_in_vmap_with_values():
     def lane(flag):
-        step = lambda c, _: (c, lax.cond(flag, lambda: sx.sample("x", N(1.0, 1.0)), lambda: sx.sample("x", N(5.0, 1.0))))
+        step = lambda c, _: (
+            c,
+            lax.cond(flag, lambda: sx.sample("x", N(1.0, 1.0)), lambda: sx.sample("x", N(5.0, 1.0))),
+        )
         return lax.scan(step, 0, None, length=3)[1]
 
     model = lambda: sx.vmap(lane)(jnp.array([True, False]))

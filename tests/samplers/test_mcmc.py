@@ -50,7 +50,16 @@ def test_posterior_of_a_conjugate_model(post):
 
 
 def test_stats_have_arviz_names_and_shapes(post):
-    names = {"lp", "energy", "diverging", "tree_depth", "reached_max_treedepth", "n_steps", "step_size", "acceptance_rate"}
+    names = {
+        "lp",
+        "energy",
+        "diverging",
+        "tree_depth",
+        "reached_max_treedepth",
+        "n_steps",
+        "step_size",
+        "acceptance_rate",
+    }
     assert set(post.stats) == set(post.warmup_stats) == names
     assert all(x.shape == (4, 500) for x in post.stats.values())
     assert all(x.shape == (4, 300) for x in post.warmup_stats.values())
@@ -155,7 +164,14 @@ def test_every_support():
         lax.scan(lambda x, _: (sx.sample("walk", N(x, 1.0)),) * 2, 0.0, None, length=3)
 
     post = sx.mcmc(model, num_warmup=500, num_samples=1000)(1)
-    moments = {"gamma": 1.0, "beta": 0.4, "uniform": 1.0, "simplex": [1 / 6, 1 / 3, 1 / 2], "vector": [1.0, -1.0], "walk": [0.0] * 3}
+    moments = {
+        "gamma": 1.0,
+        "beta": 0.4,
+        "uniform": 1.0,
+        "simplex": [1 / 6, 1 / 3, 1 / 2],
+        "vector": [1.0, -1.0],
+        "walk": [0.0] * 3,
+    }
     for name, mean in moments.items():
         draws = post[name].reshape(4, 1000, -1)
         for i, m in enumerate(np.atleast_1d(mean)):
@@ -236,7 +252,9 @@ def test_a_start_with_density_zero_names_the_site():
         sx.sample("fine", N(mu, 1.0), obs=0.0)
         sx.factor("wall", jnp.where(mu > 1e6, 0.0, -jnp.inf))
 
-    with pytest.raises(sx.errors.InitializationError, match=r"site 'wall' \(test_mcmc\.py:\d+\) contributes -inf.*init="):
+    with pytest.raises(
+        sx.errors.InitializationError, match=r"site 'wall' \(test_mcmc\.py:\d+\) contributes -inf.*init="
+    ):
         sx.mcmc(impossible)(0, y)
 
     def broken(y):
