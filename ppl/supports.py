@@ -37,8 +37,8 @@ class Support(Pytree, abc.ABC):
         return jnp.broadcast_to(jnp.asarray(self.safe(), dtype), shape)
 
     def __eq__(self, other: object) -> bool:  # those with leaves, which may be traced, equal only themselves
-        mine = jax.tree.structure(self)
-        return self is other or (mine.num_leaves == 0 and mine == jax.tree.structure(other))
+        mine: Any = jax.tree.structure(self)
+        return self is other or bool(mine.num_leaves == 0 and mine == jax.tree.structure(other))
 
     def __hash__(self) -> int:
         return hash(jax.tree.structure(self))
@@ -286,7 +286,7 @@ def show(x: Any) -> str:
         return repr(x)
     if isinstance(x, (int, float)):
         return repr(float(x)) if isinstance(x, float) else repr(int(x))
-    if not hasattr(x, "shape"):
+    if not isinstance(x, (np.ndarray, np.generic, jax.Array, jax.ShapeDtypeStruct)):
         return "?" if type(x) is object else repr(x)
     if x.shape == () and not isinstance(x, (jax.core.Tracer, jax.ShapeDtypeStruct)):
         return f"{x.item():g}"

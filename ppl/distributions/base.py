@@ -34,7 +34,7 @@ class Distribution(Pytree, abc.ABC):
     is_discrete: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        optional = {f.name for f in dataclasses.fields(self) if f.default is None}  # type: ignore[arg-type]
+        optional = {f.name for f in dataclasses.fields(self) if f.default is None}
         for name in self.parameters:
             value = getattr(self, name)
             if value is not None or name not in optional:
@@ -121,13 +121,15 @@ class Distribution(Pytree, abc.ABC):
         """Independent copies up to this batch shape, which the own one must broadcast to."""
         from storax.distributions.wrappers import Expanded
 
-        return Expanded.of(self, tuple(batch_shape))
+        batch_shape = tuple(batch_shape)
+        return self if batch_shape == self.batch_shape else Expanded(self, batch_shape)
 
     def to_event(self, count: int | None = None) -> Distribution:
         """Make the last `count` batch axes (default: all) part of the event: one value, one log density."""
         from storax.distributions.wrappers import Independent
 
-        return Independent.of(self, len(self.batch_shape) if count is None else count)
+        count = len(self.batch_shape) if count is None else count
+        return Independent(self, count) if count else self
 
     def mask(self, mask: Any) -> Distribution:
         """Log densities count only where the mask (boolean, broadcast to the batch shape) is True."""
@@ -164,7 +166,7 @@ class Distribution(Pytree, abc.ABC):
                 )
 
     def __repr__(self) -> str:
-        fields = [(f.name, getattr(self, f.name)) for f in dataclasses.fields(self) if f.repr]  # type: ignore[arg-type]
+        fields = [(f.name, getattr(self, f.name)) for f in dataclasses.fields(self) if f.repr]
         return f"{self.name}({', '.join(f'{n}={show(x)}' for n, x in fields if x is not None)})"
 
 

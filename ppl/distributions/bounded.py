@@ -34,7 +34,7 @@ class Beta(Distribution):
         "concentration1": supports.positive,
         "concentration0": supports.positive,
     }
-    support: ClassVar[Support] = supports.unit_interval  # type: ignore[assignment]
+    support: ClassVar[Support] = supports.unit_interval
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         a, b = (x.astype(self.dtype) for x in promote(self.concentration1, self.concentration0))

@@ -30,7 +30,7 @@ class Cauchy(Distribution):
     scale: Any = 1.0
 
     parameters: ClassVar[dict[str, Support]] = {"loc": supports.real, "scale": supports.positive}
-    support: ClassVar[Support] = supports.real  # type: ignore[assignment]
+    support: ClassVar[Support] = supports.real
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         noise, loc, scale = promote(
@@ -76,7 +76,7 @@ class HalfCauchy(Distribution):
     scale: Any = 1.0
 
     parameters: ClassVar[dict[str, Support]] = {"scale": supports.positive}
-    support: ClassVar[Support] = supports.nonnegative  # type: ignore[assignment]
+    support: ClassVar[Support] = supports.nonnegative
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         return jnp.abs(Cauchy(0.0, self.scale).sample(key, shape))
@@ -130,7 +130,7 @@ class StudentT(Distribution):
         "loc": supports.real,
         "scale": supports.positive,
     }
-    support: ClassVar[Support] = supports.real  # type: ignore[assignment]
+    support: ClassVar[Support] = supports.real
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         full = (*shape, *self.batch_shape)

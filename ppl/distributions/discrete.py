@@ -55,7 +55,7 @@ class Bernoulli(Distribution):
     logits: Any = None
 
     parameters: ClassVar[dict[str, Support]] = {"probs": supports.unit_interval, "logits": supports.real}
-    support: ClassVar[Support] = supports.boolean  # type: ignore[assignment]
+    support: ClassVar[Support] = supports.boolean
     is_discrete: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -176,7 +176,7 @@ class Poisson(Distribution):
     rate: Any
 
     parameters: ClassVar[dict[str, Support]] = {"rate": supports.nonnegative}
-    support: ClassVar[Support] = supports.nonnegative_integer  # type: ignore[assignment]
+    support: ClassVar[Support] = supports.nonnegative_integer
     is_discrete: ClassVar[bool] = True
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:

@@ -30,7 +30,7 @@ class Gamma(Distribution):
     rate: Any = 1.0
 
     parameters: ClassVar[dict[str, Support]] = {"concentration": supports.positive, "rate": supports.positive}
-    support: ClassVar[Support] = supports.positive  # type: ignore[assignment]
+    support: ClassVar[Support] = supports.positive
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         log_y, rate = promote(
@@ -77,7 +77,7 @@ class InverseGamma(Distribution):
     rate: Any = 1.0
 
     parameters: ClassVar[dict[str, Support]] = {"concentration": supports.positive, "rate": supports.positive}
-    support: ClassVar[Support] = supports.positive  # type: ignore[assignment]
+    support: ClassVar[Support] = supports.positive
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         log_y, rate = promote(
@@ -124,7 +124,7 @@ class Exponential(Distribution):
     rate: Any = 1.0
 
     parameters: ClassVar[dict[str, Support]] = {"rate": supports.positive}
-    support: ClassVar[Support] = supports.nonnegative  # type: ignore[assignment]
+    support: ClassVar[Support] = supports.nonnegative
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         noise, rate = promote(jax.random.exponential(key, (*shape, *self.batch_shape), self.dtype), self.rate)

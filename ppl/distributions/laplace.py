@@ -29,7 +29,7 @@ class Laplace(Distribution):
     scale: Any = 1.0
 
     parameters: ClassVar[dict[str, Support]] = {"loc": supports.real, "scale": supports.positive}
-    support: ClassVar[Support] = supports.real  # type: ignore[assignment]
+    support: ClassVar[Support] = supports.real
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         noise, loc, scale = promote(
@@ -49,11 +49,11 @@ class Laplace(Distribution):
 
     @property
     def mean(self) -> jax.Array:
-        return jnp.broadcast_to(*promote(self.loc), self.shape)
+        return jnp.broadcast_to(promote(self.loc)[0], self.shape)
 
     @property
     def variance(self) -> jax.Array:
-        return jnp.broadcast_to(2 * jnp.square(*promote(self.scale)), self.shape)
+        return jnp.broadcast_to(2 * jnp.square(promote(self.scale)[0]), self.shape)
 
 
 def _log_laplace_cdf(z: jax.Array) -> jax.Array:

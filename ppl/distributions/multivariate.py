@@ -30,7 +30,7 @@ class Dirichlet(Distribution):
     concentration: Any
 
     parameters: ClassVar[dict[str, Support]] = {"concentration": supports.independent(supports.positive, 1)}
-    support: ClassVar[Support] = supports.simplex  # type: ignore[assignment]
+    support: ClassVar[Support] = supports.simplex
     event_dim: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
@@ -89,7 +89,7 @@ class MultivariateNormal(Distribution):
     problem: str = static(default="", repr=False)  # what is wrong with the matrix, for `validate` to say
 
     parameters: ClassVar[dict[str, Support]] = {"loc": supports.real_vector, "scale_tril": supports.lower_cholesky}
-    support: ClassVar[Support] = supports.real_vector  # type: ignore[assignment]
+    support: ClassVar[Support] = supports.real_vector
     event_dim: ClassVar[int] = 1
 
     def __init__(
@@ -114,7 +114,7 @@ class MultivariateNormal(Distribution):
         d = shape[-1]
         loc = as_parameter(loc, "MultivariateNormal: loc")
         if jnp.ndim(loc) == 0:
-            loc = jnp.broadcast_to(*promote(loc), (d,))
+            loc = jnp.broadcast_to(promote(loc)[0], (d,))
         if jnp.shape(loc)[-1] != d:
             raise ShapeError(f"MultivariateNormal: loc has shape {jnp.shape(loc)}, but {name} has shape {shape}.")
         object.__setattr__(self, "loc", loc)
@@ -142,7 +142,7 @@ class MultivariateNormal(Distribution):
 
     @property
     def mean(self) -> jax.Array:
-        return jnp.broadcast_to(*promote(self.loc), self.shape)
+        return jnp.broadcast_to(promote(self.loc)[0], self.shape)
 
     @property
     def covariance_matrix(self) -> jax.Array:

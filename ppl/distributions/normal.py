@@ -30,7 +30,7 @@ class Normal(Distribution):
     scale: Any = 1.0
 
     parameters: ClassVar[dict[str, Support]] = {"loc": supports.real, "scale": supports.positive}
-    support: ClassVar[Support] = supports.real  # type: ignore[assignment]
+    support: ClassVar[Support] = supports.real
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         noise, loc, scale = promote(
@@ -50,11 +50,11 @@ class Normal(Distribution):
 
     @property
     def mean(self) -> jax.Array:
-        return jnp.broadcast_to(*promote(self.loc), self.shape)
+        return jnp.broadcast_to(promote(self.loc)[0], self.shape)
 
     @property
     def variance(self) -> jax.Array:
-        return jnp.broadcast_to(jnp.square(*promote(self.scale)), self.shape)
+        return jnp.broadcast_to(jnp.square(promote(self.scale)[0]), self.shape)
 
 
 class LogNormal(Distribution):
@@ -72,7 +72,7 @@ class LogNormal(Distribution):
     scale: Any = 1.0
 
     parameters: ClassVar[dict[str, Support]] = {"loc": supports.real, "scale": supports.positive}
-    support: ClassVar[Support] = supports.positive  # type: ignore[assignment]
+    support: ClassVar[Support] = supports.positive
 
     @property
     def log(self) -> Normal:
@@ -123,7 +123,7 @@ class HalfNormal(Distribution):
     scale: Any = 1.0
 
     parameters: ClassVar[dict[str, Support]] = {"scale": supports.positive}
-    support: ClassVar[Support] = supports.nonnegative  # type: ignore[assignment]
+    support: ClassVar[Support] = supports.nonnegative
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         return jnp.abs(Normal(0.0, self.scale).sample(key, shape))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from storax import supports
-from storax.distributions.base import Distribution, promote
-from storax.errors import ArgumentTypeError, ShapeError
+from storax.distributions.base import Distribution, as_parameter, promote
+from storax.errors import ArgumentTypeError, ParameterError, ShapeError
 from storax.pytrees import static
 from storax.supports import Support
 
@@ -72,6 +72,11 @@ class Wrapper(Distribution):
         self.base.validate()
 
 
+def _fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    """Does `shape` broadcast to `whole`?"""
+    return len(shape) <= len(whole) and all(n in (1, m) for n, m in zip(shape[::-1], whole[::-1], strict=False))
+
+
 class Expanded(Wrapper):
     """Independent copies of `base`, up to a batch shape that its own broadcasts to.
 
@@ -83,15 +88,10 @@ class Expanded(Wrapper):
     base: Distribution
     copies: tuple[int, ...] = static()
 
-    @classmethod
-    def of(cls, base: Distribution, batch_shape: tuple[int, ...]) -> Distribution:
-        own = base.batch_shape
-        fits = len(own) <= len(batch_shape) and all(
-            n in (1, m) for n, m in zip(reversed(own), reversed(batch_shape), strict=False)
-        )
-        if not fits:
-            raise ShapeError(f"{base!r} has batch shape {own}, which does not expand to {batch_shape}.")
-        return base if own == batch_shape else cls(base, batch_shape)
+    def __post_init__(self) -> None:
+        own = self.base.batch_shape
+        if not _fits(own, self.copies):
+            raise ShapeError(f"{self.base!r} has batch shape {own}, which does not expand to {self.copies}.")
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
@@ -147,11 +147,10 @@ class Independent(Wrapper):
     base: Distribution
     count: int = static()
 
-    @classmethod
-    def of(cls, base: Distribution, count: int) -> Distribution:
-        if not 0 <= count <= len(base.batch_shape):
-            raise ShapeError(f"{base!r} has batch shape {base.batch_shape}: to_event takes 0 to that many axes, not {count}.")
-        return cls(base, count) if count else base
+    def __post_init__(self) -> None:
+        own = self.base.batch_shape
+        if not 0 <= self.count <= len(own):
+            raise ShapeError(f"{self.base!r} has batch shape {own}: to_event takes 0 to {len(own)}, not {self.count}.")
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
@@ -192,16 +191,15 @@ class Masked(Wrapper):
 
     @classmethod
     def of(cls, base: Distribution, mask: Any) -> Masked:
-        mask = mask if isinstance(mask, (bool, jax.Array)) else np.asarray(mask)
-        if jnp.result_type(mask) != bool:
+        """What `base.mask(mask)` is.  The constructor checks nothing: `sx.mask` calls it with vmapped axes in front."""
+        mask = as_parameter(mask, f"the mask of {base!r}")
+        if jnp.result_type(mask) != jnp.bool_:
             raise ArgumentTypeError(f"{base!r}: a mask must be boolean, and got dtype {jnp.result_type(mask)}.")
-        fits = jnp.ndim(mask) <= len(base.batch_shape) and all(
-            n in (1, m) for n, m in zip(reversed(jnp.shape(mask)), reversed(base.batch_shape), strict=False)
-        )
-        if not fits:
+        shape = jnp.shape(mask)
+        if not _fits(shape, base.batch_shape):
             raise ShapeError(
-                f"{base!r} has batch shape {base.batch_shape}, and a mask of shape {jnp.shape(mask)} does not "
-                f"broadcast to it. Give the distribution the shape of the mask first: d.expand({jnp.shape(mask)})."
+                f"{base!r} has batch shape {base.batch_shape}, and a mask of shape {shape} does not broadcast to it. "
+                f"Give the distribution the shape of the mask first: d.expand({shape})."
             )
         return cls(base, mask)
 
@@ -249,6 +247,9 @@ class Unit(Distribution):
 
     log_weight: Any
 
+    event_dim: ClassVar[int] = 1
+    support: ClassVar[Support] = supports.nothing
+
     @property
     def batch_shape(self) -> tuple[int, ...]:
         return jnp.shape(self.log_weight)
@@ -257,19 +258,18 @@ class Unit(Distribution):
     def event_shape(self) -> tuple[int, ...]:
         return (0,)
 
-    @property
-    def event_dim(self) -> int:  # type: ignore[override]
-        return 1
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "log_weight", as_parameter(self.log_weight, "Unit: log_weight"))
 
     @property
-    def support(self) -> Support:
-        return supports.nothing
+    def dtype(self) -> Any:
+        return promote(self.log_weight)[0].dtype
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         return jnp.zeros((*shape, *self.shape), self.dtype)
 
     def log_prob(self, value: Any) -> jax.Array:
-        return jnp.asarray(self.log_weight)
+        return jnp.broadcast_to(promote(self.log_weight)[0], jnp.shape(value)[:-1])
 
 
 class Subsample(Distribution):
@@ -285,17 +285,16 @@ class Subsample(Distribution):
     total: int = static()
     count: int = static()
 
+    event_dim: ClassVar[int] = 1
+    is_discrete: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.count <= self.total:
+            raise ParameterError(f"Subsample: there are no {self.count} different indices of range({self.total}).")
+
     @property
     def event_shape(self) -> tuple[int, ...]:
         return (self.count,)
-
-    @property
-    def event_dim(self) -> int:  # type: ignore[override]
-        return 1
-
-    @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
-        return True
 
     @property
     def support(self) -> Support:
