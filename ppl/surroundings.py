@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import functools
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -59,21 +60,21 @@ def _names(code: types.CodeType) -> Iterator[str]:
 
 
 def _freeze(x: Any, copy: bool, depth: int = 0, above: tuple[int, ...] = ()) -> Any:
-    """A tree of tuples with the values that may change; containers and objects opened, cycles and the deep left shut."""
+    """A tree of tuples with the values that may change; containers and objects opened, but not the deep and cycles."""
     if isinstance(x, np.ndarray):
         return x.copy() if copy else x
     if depth > DEPTH or id(x) in above:
         return x
-    inside = {"copy": copy, "depth": depth + 1, "above": (*above, id(x))}
+    inside = functools.partial(_freeze, copy=copy, depth=depth + 1, above=(*above, id(x)))
     if isinstance(x, dict):
-        return (dict, *((k, _freeze(v, **inside)) for k, v in x.items()))
+        return (dict, *((k, inside(v)) for k, v in x.items()))
     if isinstance(x, (list, tuple, set)):
-        return (type(x), *(_freeze(v, **inside) for v in x))
+        return (type(x), *(inside(v) for v in x))
     if isinstance(x, (types.FunctionType, types.MethodType)):
-        return (x, _freeze(_look(x), **inside)) if is_users_module(x.__module__) else x
+        return (x, inside(_look(x))) if is_users_module(x.__module__) else x
     if isinstance(x, (type, types.ModuleType, jax.Array)) or not is_users_module(type(x).__module__):
         return x
-    return (x, _freeze(getattr(x, "__dict__", None), **inside))
+    return (x, inside(getattr(x, "__dict__", None)))
 
 
 def _leaves(frozen: Any) -> Iterator[Any]:
@@ -92,6 +93,7 @@ def _same(before: Any, now: Any) -> bool:
     if isinstance(before, tuple):
         return len(before) == len(now) and all(map(_same, before, now))
     if isinstance(before, np.ndarray):
-        same_kind = before.dtype == now.dtype and before.shape == now.shape
-        return same_kind and (before.tobytes() == now.tobytes() if before.dtype != object else bool((before == now).all()))
+        if before.dtype != now.dtype or before.shape != now.shape:
+            return False
+        return bool((before == now).all()) if before.dtype == object else before.tobytes() == now.tobytes()
     return isinstance(now, IMMUTABLE) and bool(before == now or (before != before and now != now))  # nan is nan

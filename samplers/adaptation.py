@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from storax.pytrees import Pytree
 
 GAMMA, T0, KAPPA = 0.05, 10.0, 0.75  # Stan's; Hoffman & Gelman 2014, sec. 3.2.1
+SETTLED = 10  # updates, before which the average is still one of long steps that were tried on purpose
 SEARCH_ACCEPT = 0.8  # Stan's: the first step size accepts about this much
 SMALLEST, LARGEST = 1e-12, 1e7
 
@@ -27,6 +28,18 @@ class DualAveraging(Pytree):
         zero = jnp.zeros_like(step_size)
         log_step = jnp.log(step_size)
         return DualAveraging(log_step, log_step, zero, jnp.log(10 * step_size), zero)
+
+    @property
+    def final(self) -> jax.Array:
+        """Log step size to keep: the average; after too few updates half of the one that the search ended with.
+
+        The search ends with the first step that was too long, or the first that was not: half of it is short enough.
+
+        >>> barely = DualAveraging.start(jnp.array(0.5)).update(jnp.array(1.0), 0.8)
+        >>> bool(barely.log_average > jnp.log(5)), round(float(jnp.exp(barely.final)), 3)
+        (True, 0.25)
+        """
+        return jnp.where(self.count < SETTLED, self.log_target - jnp.log(20), self.log_average)
 
     def update(self, acceptance: jax.Array, wanted: float) -> DualAveraging:
         """Learns from the mean acceptance of a trajectory, in [0, 1].
@@ -68,7 +81,8 @@ def search(step_size: jax.Array, direction: jax.Array, log_ratio: jax.Array) -> 
 def windows(num_warmup: int) -> tuple[int, tuple[int, ...]]:
     """Stan's schedule: (the first draw that the metric learns from, the draws after which it is set anew).
 
-    Fast 75, slow windows of 25, 50, 100, ..., fast 50; scaled down for short warm-ups, no window below 20 draws.
+    Fast 75, slow windows of 25, 50, 100, ..., fast 50; scaled down for short warm-ups, no window below 20 draws.  The
+    last stretch is never below the `SETTLED` draws that a step size needs, where Stan's may be 2.
 
     >>> windows(1000)
     (75, (100, 150, 250, 450, 950))
@@ -81,7 +95,7 @@ def windows(num_warmup: int) -> tuple[int, tuple[int, ...]]:
         return num_warmup, ()
     first, size, last = 75, 25, 50
     if num_warmup < first + size + last:
-        first, last = int(0.15 * num_warmup), int(0.1 * num_warmup)
+        first, last = int(0.15 * num_warmup), max(int(0.1 * num_warmup), SETTLED)
         size = num_warmup - first - last
     begin, stop, ends = first, num_warmup - last, []
     while begin < stop:

@@ -189,7 +189,7 @@ def _trip(
     locating, searching, sampling = (walk.phase == phase for phase in (LOCATE, SEARCH, SAMPLE))
     waiting = sampling & (walk.draws == end)  # for slower chains: goes on, but stays where it is
     stay = searching | waiting
-    uniforms = uniforms.at[1].set(jnp.where(stay, 1, uniforms[1]))  # never below an acceptance probability
+    uniforms = uniforms.at[1].set(jnp.where(stay, jnp.inf, uniforms[1]))  # never below a ratio of weights
     limit = jnp.where(sampling, kernel.max_tree_depth, 1)
     tree = extend(value_and_grad, metric, jnp.where(locating, 0, walk.step_size), uniforms, limit, tree)
 
@@ -226,7 +226,7 @@ def _adapt(kernel: Kernel, num_warmup: int, walk: Walk, drawn: jax.Array, accept
     begin_slow, ends = windows(num_warmup)
     learns = drawn & (walk.draws <= num_warmup)
     averaging = select(learns, walk.averaging.update(acceptance, kernel.target_accept), walk.averaging)
-    log_step = jnp.where(walk.draws == num_warmup, averaging.log_average, averaging.log_step)
+    log_step = jnp.where(walk.draws == num_warmup, averaging.final, averaging.log_step)
     walk = walk.replace(averaging=averaging, step_size=jnp.where(learns, jnp.exp(log_step), walk.step_size))
     if not ends:
         return walk

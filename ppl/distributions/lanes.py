@@ -78,9 +78,10 @@ class Lanes(Distribution):
             keys = fold_lanes(key, self.site.lane_shape)
             return self._over(lambda d, k: d.sample(k, self.site.shape), keys)
 
-        for n in reversed(shape):
-            once = (lambda f, n: lambda key: jax.vmap(f)(jax.random.split(key, n)))(once, n)
-        return once(key)
+        keys = jax.random.split(key, shape)
+        for _ in shape:
+            once = jax.vmap(once)
+        return once(keys) if shape else once(key)
 
     def log_prob(self, value: jax.Array) -> jax.Array:
         def score(x: jax.Array) -> jax.Array:

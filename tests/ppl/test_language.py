@@ -121,7 +121,20 @@ def test_model_decorator_adds_methods_that_are_the_functions():
     assert m.condition(y=2.0).log_density()({"x": 1.0}, 0.0) == sx.log_density(sx.condition(m, {"y": 2.0}))(
         {"x": 1.0}, 0.0
     )
-    for name in ["seed", "trace", "condition", "substitute", "do", "block", "scope", "mask", "scale", "replay", "log_density", "log_likelihood"]:
+    for name in [
+        "seed",
+        "trace",
+        "condition",
+        "substitute",
+        "do",
+        "block",
+        "scope",
+        "mask",
+        "scale",
+        "replay",
+        "log_density",
+        "log_likelihood",
+    ]:
         assert callable(getattr(m, name))
     with pytest.raises(AttributeError, match="has no method 'sed'"):
         m.sed(0)

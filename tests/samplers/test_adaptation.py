@@ -62,5 +62,5 @@ def test_windows_double_and_leave_room(n):
     first, ends = windows(n)
     sizes = np.diff([first, *ends])
     assert 0 < first < ends[0] and ends[-1] < n
-    assert all(b == 2 * a for a, b in zip(sizes[:-2], sizes[1:-1], strict=True))
+    assert (sizes[1:-1] == 2 * sizes[:-2]).all()
     assert len(sizes) == 1 or sizes[-1] >= 2 * sizes[-2]

@@ -76,7 +76,7 @@ def test_the_acceptance_becomes_the_wanted_one(wanted):
 def test_statistics_have_names_shapes_types_and_agree():
     result = drawn(normal, keys(3), jnp.ones((3, 2)), nuts(max_tree_depth=5), 60, 40)
     for stats, draws in ((result.stats, 40), (result.warmup_stats, 60)):
-        assert list(stats) == STATS
+        assert sorted(stats) == sorted(STATS)  # jax.jit returns a dict in the order of its keys
         assert {x.shape for x in stats.values()} == {(3, draws)}
         assert (stats["n_steps"] <= 2 ** stats["tree_depth"] - 1).all()
         assert (stats["n_steps"] >= 2 ** (stats["tree_depth"] - 1)).all()
@@ -98,7 +98,7 @@ def test_a_funnel_diverges():
     def funnel(q):
         return -0.5 * (q[0] / 3) ** 2 - 0.5 * jnp.sum((q[1:] * jnp.exp(-q[0] / 2)) ** 2) - 0.5 * 9 * q[0]
 
-    result = drawn(funnel, keys(4), jnp.zeros((4, 10)), nuts(), 500, 500)
+    result = drawn(funnel, keys(4), jnp.zeros((4, 10)), nuts(0.5), 0, 500)  # far too long for the neck
     assert result.stats["diverging"].sum() > 5
     assert np.isfinite(result.positions).all()
 
@@ -200,10 +200,13 @@ def test_warmup_costs_few_gradients_beside_its_steps():
 
 @pytest.mark.parametrize("num_warmup", [0, 1, 5, 19, 20, 30])
 def test_short_warmups_work(num_warmup):
+    """However short the warm-up, the leapfrog is stable: its step is below two standard deviations (Neal 2011, 5.2)."""
     result = drawn(lambda q: -0.5 * jnp.sum((100 * q) ** 2), keys(2), jnp.ones((2, 2)) / 100, nuts(), num_warmup, 50)
     assert np.isfinite(result.positions).all()
-    assert (result.stats["step_size"] < 0.1).all() and (result.stats["step_size"] > 1e-6).all()
-    assert (result.positions[:, 1:] != result.positions[:, :-1]).any()
+    step = result.stats["step_size"][:, :1] * jnp.sqrt(result.chains.metric.inverse)
+    assert (step < 2 * 0.01).all() and (step > 1e-4).all()
+    assert (result.stats["acceptance_rate"].mean(1) > 0.3).all()
+    assert ((result.positions[:, 1:] != result.positions[:, :-1]).any(-1).mean(1) > 0.5).all()
 
 
 def test_given_settings_are_used_without_warmup():
@@ -226,7 +229,7 @@ def test_sixty_four_bits(x64):
 
 
 def test_thirty_two_bits_survive_a_large_constant():
-    """Energies near 1e6, of which 32 bits keep one digit after the point: differences decide, acceptance suffers little."""
+    """Energies near 1e6, of which 32 bits keep one digit after the point: differences decide, not sums."""
     result = drawn(lambda q: -0.5 * q @ q - 1e6, keys(4), jnp.ones((4, 2)), nuts(), 300, 500)
     x = np.asarray(result.positions, float)
     assert np.abs(x.var((0, 1)) - 1).max() < 0.25 and not result.stats["diverging"].any()

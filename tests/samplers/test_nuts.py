@@ -142,7 +142,7 @@ TARGETS = {
 @pytest.mark.parametrize("max_tree_depth", [2, 10])
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_target_is_invariant(target, max_tree_depth, chains=8000, steps=4):
-    """Exact draws, moved a few times, are exact draws still: as KS tests of their coordinates and of their energy see."""
+    """Exact draws, moved a few times, are exact draws still: as KS tests of coordinates and energy see."""
     exact, log_density, step_size = TARGETS[target]
     kernel = nuts(step_size, max_tree_depth=max_tree_depth)
 

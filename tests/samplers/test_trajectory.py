@@ -93,9 +93,7 @@ def grow(f, metric, step_size, uniforms, max_depth, q, noise):
 def test_the_tree_is_the_recursive_one(step_size, max_depth, x64):
     rng = np.random.default_rng(int(1000 * step_size))
     inverse = jnp.array([1.0, 0.5, 3.0])
-    tree_of = jax.jit(
-        lambda q, z, u: grow(log_density, Metric.of(inverse), jnp.asarray(step_size), u, max_depth, q, z)
-    )
+    tree_of = jax.jit(lambda q, z, u: grow(log_density, Metric.of(inverse), jnp.asarray(step_size), u, max_depth, q, z))
     depths = set()
     for _ in range(25):
         q, z, u = rng.normal(size=3), rng.normal(size=3), rng.random((2**max_depth, 3))
