@@ -41,6 +41,10 @@ class ShapeError(StoraxError, ValueError):
     """A value's shape is not the shape of its site."""
 
 
+class BatchIndexError(StoraxError, IndexError):
+    """There is no such part of a batch of distributions."""
+
+
 class ObservationError(StoraxError, ValueError):
     """An observed value that no draw could ever take: nan, or outside of the support."""
 

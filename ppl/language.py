@@ -10,11 +10,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from storax import plates, staging
+from storax import plates
 from storax.distributions import Distribution, Unit
 from storax.errors import ArgumentTypeError, ShapeError
 from storax.primitives import Site, bind_mark, bind_observe, bind_sample
-from storax.sources import plain_errors, user_line
+from storax.sources import note, plain_errors, user_line
 from storax.validation import as_data, as_shape, as_value, check_name, validate_at
 
 
@@ -62,7 +62,7 @@ def rv(d: Distribution, shape: int | tuple[int, ...] = ()) -> jax.Array:
 
 def _choice(name: str, d: Any, obs: Any, shape: Any, call: str) -> jax.Array:
     site = Site(name, source=user_line())
-    staging.note(site)
+    note(site.label)
     _check_distribution(d, site, call)
     validate_at(site.label, d)
     copies = as_shape(shape, f"`shape` of {site.label}")
@@ -120,7 +120,7 @@ def deterministic(name: str, value: Any, *, obs: Any = None) -> jax.Array:
     True
     """
     site = Site(check_name(name, "sx.deterministic"), source=user_line())
-    staging.note(site)
+    note(site.label)
     value = jnp.asarray(as_data(value, f"The value of {site.label}"))
     site = site.replace(dims=plates.dims_of(value.shape))
     if obs is None:
@@ -144,7 +144,7 @@ def factor(name: str, log_weight: Any) -> None:
     3.0
     """
     site = Site(check_name(name, "sx.factor"), source=user_line(), observed=True, is_factor=True)
-    staging.note(site)
+    note(site.label)
     weight = jnp.asarray(as_data(log_weight, f"The log weight of {site.label}"))
     weight = weight if jnp.issubdtype(weight.dtype, jnp.floating) else weight.astype(float)
     d, copies, dims = plates.within(Unit(weight), (), site.label)

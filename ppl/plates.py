@@ -13,11 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from storax import staging
 from storax.distributions import Distribution, Scaled, Subsample
 from storax.errors import ArgumentTypeError, ModelError, SettingsError, ShapeError
 from storax.primitives import Site, bind_sample
-from storax.sources import plain_errors, user_line
+from storax.sources import note, plain_errors, user_line
 from storax.validation import check_name
 
 
@@ -97,7 +96,7 @@ def _plate(name: str, size: int, taken: int, dim: int | None) -> Iterator[jax.Ar
         with _open(()):  # one subsample, not one for each copy of the outer plates
             leaves, tree = jax.tree.flatten(Subsample(size, taken))
             site = Site(name, tree, source=user_line())
-            staging.note(site)
+            note(site.label)
             indices = bind_sample(leaves, site)
     with _open((*outer, Frame(name, taken, dim, size / taken))):
         yield indices

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import os
 import sys
@@ -15,6 +16,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _OURS = frozenset({"storax", "jax", "jaxlib", "numpy", "optax", "builtins", "functools", "contextlib"})
+
+
+# The sites reached so far by the trace that is running, None outside of one; only for error messages.
+reached: contextvars.ContextVar[tuple[str, ...] | None] = contextvars.ContextVar("reached", default=None)
+
+
+def note(label: str) -> None:
+    """Remember that the running trace has reached the site of this label."""
+    before = reached.get()
+    if before is not None:
+        reached.set((*before, label.removeprefix("site ")))
 
 
 def is_users_module(name: Any) -> bool:

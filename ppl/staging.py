@@ -7,7 +7,6 @@ and `jnp.zeros(n)` works for a Python `n`.  Lists of numbers and pandas objects 
 
 from __future__ import annotations
 
-import contextvars
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -16,20 +15,9 @@ import jax
 import numpy as np
 
 from storax.errors import ControlFlowError, StoraxError
-from storax.primitives import Site
-from storax.sources import last_user_line
+from storax.sources import last_user_line, reached
 from storax.surroundings import IMMUTABLE, Surroundings
 from storax.validation import as_data
-
-# The sites reached so far by the trace that is running; only for error messages.
-reached: contextvars.ContextVar[tuple[str, ...] | None] = contextvars.ContextVar("reached", default=None)
-
-
-def note(site: Site) -> None:
-    """Remember that the running trace has reached this site."""
-    before = reached.get()
-    if before is not None:
-        reached.set((*before, site.label.removeprefix("site ")))
 
 
 class Staged(NamedTuple):

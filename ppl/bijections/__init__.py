@@ -7,7 +7,7 @@ each, and the shape of an example z: adding an entry buys its tests.
 import numpy as np
 
 from storax.bijections.base import Bijection, Lifted
-from storax.bijections.elementwise import Exp, Identity, Sigmoid
+from storax.bijections.elementwise import Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
 from storax.bijections.registry import biject_to
 from storax.bijections.stick_breaking import StickBreaking
@@ -18,6 +18,8 @@ ALL: list[tuple[Bijection, tuple[int, ...]]] = [
     (Sigmoid(0.0, 1.0), (3,)),
     (Sigmoid(-2.0, np.array([1.0, 5.0])), (2,)),
     (Sigmoid(1e3, 1e3 + 1), (2,)),
+    (Beyond(2.5), (3,)),
+    (Beyond(np.array([-1.0, 1e3]), below=True), (2,)),
     (StickBreaking(), (4,)),
     (StickBreaking(), (2, 1)),
     (Lifted(Exp(), 1), (2, 3)),
@@ -27,6 +29,7 @@ ALL: list[tuple[Bijection, tuple[int, ...]]] = [
 
 __all__ = [
     "ALL",
+    "Beyond",
     "Bijection",
     "CholeskyToMatrix",
     "Exp",

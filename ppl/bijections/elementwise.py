@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from storax.bijections.base import Bijection, floats
+from storax.pytrees import static
 
 
 class Identity(Bijection):
@@ -76,3 +77,27 @@ def _inner(low: jax.Array, high: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The outermost floats inside; next to zero that is the smallest normal one, as denormals are flushed."""
     tiny = jnp.finfo(low.dtype).tiny
     return jnp.where(low == 0, tiny, jnp.nextafter(low, high)), jnp.where(high == 0, -tiny, jnp.nextafter(high, low))
+
+
+class Beyond(Bijection):
+    """x = low + exp(z), or with `below` x = low - exp(z): one side of a point, which is never reached.
+
+    >>> Beyond(3.0).forward(jnp.array(0.0)).item()
+    4.0
+    """
+
+    end: Any
+    below: bool = static(default=False)
+
+    def forward_and_log_det(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
+        distance, log_det = Exp().forward_and_log_det(z)
+        end = jnp.broadcast_to(jnp.asarray(self.end, distance.dtype), distance.shape)
+        limits = jnp.nextafter(lax.stop_gradient(end), jnp.inf), jnp.asarray(jnp.finfo(distance.dtype).max)
+        if self.below:
+            limits = -limits[1], jnp.nextafter(lax.stop_gradient(end), -jnp.inf)
+        return jnp.clip(end - distance if self.below else end + distance, *limits), log_det
+
+    def inverse(self, x: jax.Array) -> jax.Array:
+        x = floats(x)
+        end = jnp.broadcast_to(jnp.asarray(self.end, x.dtype), x.shape)
+        return jnp.log(end - x if self.below else x - end)

@@ -6,7 +6,7 @@ import functools
 
 from storax import supports
 from storax.bijections.base import Bijection, Lifted
-from storax.bijections.elementwise import Exp, Identity, Sigmoid
+from storax.bijections.elementwise import Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
 from storax.bijections.stick_breaking import StickBreaking
 from storax.errors import ArgumentTypeError
@@ -54,6 +54,16 @@ def _(support: supports.UnitInterval) -> Bijection:
 @biject_to.register
 def _(support: supports.Interval) -> Bijection:
     return Sigmoid(support.low, support.high)
+
+
+@biject_to.register
+def _(support: supports.GreaterThan) -> Bijection:
+    return Beyond(support.low)
+
+
+@biject_to.register
+def _(support: supports.LessThan) -> Bijection:
+    return Beyond(support.high, below=True)
 
 
 @biject_to.register

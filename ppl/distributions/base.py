@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -15,8 +16,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from storax.errors import ArgumentTypeError, NotMeasurable, ParameterError, ShapeError
+from storax import supports
+from storax.errors import ArgumentTypeError, BatchIndexError, NotMeasurable, ParameterError, ShapeError
 from storax.pytrees import Pytree
+from storax.sources import reached
 from storax.supports import Support, show
 
 
@@ -27,19 +30,27 @@ class Distribution(Pytree, abc.ABC):
         parameters: name -> support of each parameter, checked by `validate`.
         event_dim: trailing axes of a draw that make up one value.
         is_discrete: has it a mass function rather than a density?
+        reparameterized: is the gradient of a draw with respect to the parameters that of a path of draws?
     """
 
     parameters: ClassVar[Mapping[str, Support]] = {}
     event_dim: ClassVar[int] = 0
     is_discrete: ClassVar[bool] = False
+    reparameterized: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         optional = {f.name for f in dataclasses.fields(self) if f.default is None}
         for name in self.parameters:
             value = getattr(self, name)
             if value is not None or name not in optional:
-                object.__setattr__(self, name, as_parameter(value, f"{self.name}: {name}"))
+                value = as_parameter(value, f"{self.name}: {name}")
+                if jnp.ndim(value) < self.parameters[name].event_dim:
+                    kind = {1: "vector", 2: "matrix"}[self.parameters[name].event_dim]
+                    raise ShapeError(f"{self.name}: {name} must be a {kind}, and has shape {jnp.shape(value)}.")
+                object.__setattr__(self, name, value)
         _ = self.batch_shape  # parameters that do not broadcast are refused here
+        if reached.get() is None:  # within a model it is the site that refuses, and says its name
+            self.validate()
 
     @property
     def name(self) -> str:
@@ -105,6 +116,10 @@ class Distribution(Pytree, abc.ABC):
         """P(X <= value)."""
         return jnp.exp(self.log_cdf(value))
 
+    def icdf(self, q: Any) -> jax.Array:
+        """The quantile function: the smallest x with P(X <= x) >= q, for q in [0, 1]; nan for another q."""
+        raise NotMeasurable(f"{self.name} has no quantile function in closed form.")
+
     @property
     def mean(self) -> jax.Array:
         """`shape`; nan or inf where it is not finite."""
@@ -115,7 +130,46 @@ class Distribution(Pytree, abc.ABC):
         """`shape`, element by element; nan or inf where it is not finite."""
         raise NotMeasurable(f"{self.name} has no variance in closed form.")
 
+    @property
+    def covariance(self) -> jax.Array:
+        """`[*batch_shape, d, d]`, of the entries of a vector."""
+        raise NotMeasurable(f"{self.name} has no covariance matrix in closed form.")
+
+    @property
+    def mode(self) -> jax.Array:
+        """`shape`: a value of the highest density; where the density has no bound, where it grows to infinity."""
+        raise NotMeasurable(f"{self.name} has no mode in closed form.")
+
+    def entropy(self) -> jax.Array:
+        """`batch_shape`, in nats: the mean of minus `log_prob`."""
+        raise NotMeasurable(f"{self.name} has no entropy in closed form.")
+
     # Combinators
+
+    def __getitem__(self, index: Any) -> Distribution:
+        """A part of the batch, as of an array: `Normal(locs, 1.0)[2:5]`.  Event axes stay whole.
+
+        Raises:
+            BatchIndexError: the batch has no such part.
+        """
+        # NumPy refuses an index out of range, where JAX takes the nearest one.
+        numbers: Any = np if all(map(is_known, jax.tree.leaves(index))) else jnp
+        try:
+            return self.take(numbers.arange(math.prod(self.batch_shape)).reshape(self.batch_shape)[index])
+        except (IndexError, TypeError) as error:
+            raise BatchIndexError(f"{self!r} has batch shape {self.batch_shape}: {error}") from None
+
+    def take(self, positions: Any) -> Distribution:
+        """The distributions at these positions of the flattened batch; their shape is the new batch shape."""
+
+        def part(path: Any, x: Any) -> Any:
+            event = self.parameters[path[0].name].event_dim
+            if jnp.ndim(x) <= event:  # all of the batch shares it
+                return x
+            inner = jnp.shape(x)[jnp.ndim(x) - event :]
+            return jnp.broadcast_to(x, (*self.batch_shape, *inner)).reshape(-1, *inner)[positions]
+
+        return jax.tree_util.tree_map_with_path(part, self).expand(jnp.shape(positions))
 
     def expand(self, batch_shape: tuple[int, ...]) -> Distribution:
         """Independent copies up to this batch shape, which the own one must broadcast to."""
@@ -213,6 +267,8 @@ def _float_type(x: Any) -> Any:
 
 
 def _in_words(support: Support) -> str:
+    if isinstance(support, supports.Independent):
+        return f"{_in_words(support.base)} in every entry"
     return {
         "real": "finite",
         "real_vector": "finite",

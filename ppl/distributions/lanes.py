@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from storax.distributions.base import Distribution
+from storax.errors import NotMeasurable
 from storax.keys import fold_lanes
 from storax.primitives import Site
 from storax.pytrees import static
@@ -73,6 +74,16 @@ class Lanes(Distribution):
     def variance(self) -> jax.Array:
         return self._over(lambda d: self._whole(d.variance, d))
 
+    @property
+    def mode(self) -> jax.Array:
+        return self._over(lambda d: self._whole(d.mode, d))
+
+    def entropy(self) -> jax.Array:
+        return self._over(lambda d: jnp.broadcast_to(d.entropy(), (*self.site.shape, *d.batch_shape)))
+
+    def take(self, positions: Any) -> Distribution:
+        raise NotMeasurable(f"{self!r} is made of lanes of jax.vmap, and cannot be indexed: index one lane.")
+
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         def once(key: jax.Array) -> jax.Array:
             keys = fold_lanes(key, self.site.lane_shape)
@@ -84,8 +95,22 @@ class Lanes(Distribution):
         return once(keys) if shape else once(key)
 
     def log_prob(self, value: jax.Array) -> jax.Array:
+        return self._at(lambda d, x: d.log_prob(x), value)
+
+    def log_cdf(self, value: jax.Array) -> jax.Array:
+        return self._at(lambda d, x: d.log_cdf(x), value)
+
+    def log_survival(self, value: jax.Array) -> jax.Array:
+        return self._at(lambda d, x: d.log_survival(x), value)
+
+    def icdf(self, q: jax.Array) -> jax.Array:
+        return self._at(lambda d, x: d.icdf(x), q)
+
+    def _at(self, f: Callable[..., Any], value: jax.Array) -> jax.Array:
+        """`f(distribution, value)` lane by lane; the value may have more axes in front."""
+
         def score(x: jax.Array) -> jax.Array:
-            return self._over(lambda d, v: d.log_prob(v), x)
+            return self._over(f, x)
 
         for _ in range(jnp.ndim(value) - len(self.shape)):
             score = jax.vmap(score)

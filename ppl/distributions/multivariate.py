@@ -36,7 +36,7 @@ class Dirichlet(Distribution):
     def __post_init__(self) -> None:
         super().__post_init__()
         shape = jnp.shape(self.concentration)
-        if not shape or shape[-1] < 2:
+        if shape[-1] < 2:
             raise ShapeError(f"Dirichlet: concentration must be a vector of at least 2 numbers, and has shape {shape}.")
 
     @property

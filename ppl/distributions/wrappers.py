@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -49,12 +50,24 @@ class Wrapper(Distribution):
         return self.base.counted
 
     @property
+    def reparameterized(self) -> bool:  # type: ignore[override]
+        return self.base.reparameterized
+
+    @property
     def mean(self) -> jax.Array:
         return self.base.mean
 
     @property
     def variance(self) -> jax.Array:
         return self.base.variance
+
+    @property
+    def covariance(self) -> jax.Array:
+        return self.base.covariance
+
+    @property
+    def mode(self) -> jax.Array:
+        return self.base.mode
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         return self.base.sample(key, shape)
@@ -67,6 +80,12 @@ class Wrapper(Distribution):
 
     def log_survival(self, value: Any) -> jax.Array:
         return self.base.log_survival(value)
+
+    def icdf(self, q: Any) -> jax.Array:
+        return self.base.icdf(q)
+
+    def take(self, positions: Any) -> Distribution:
+        return self.replace(base=self.base.take(positions))
 
     def validate(self) -> None:
         self.base.validate()
@@ -108,6 +127,24 @@ class Expanded(Wrapper):
     def variance(self) -> jax.Array:
         return self._spread(self.base.variance)
 
+    @property
+    def covariance(self) -> jax.Array:
+        return jnp.broadcast_to(self.base.covariance, (*self.shape, self.shape[-1]))
+
+    @property
+    def mode(self) -> jax.Array:
+        return self._spread(self.base.mode)
+
+    def entropy(self) -> jax.Array:
+        return jnp.broadcast_to(self.base.entropy(), self.copies)
+
+    def take(self, positions: Any) -> Distribution:
+        own = self.base.batch_shape
+        along = jnp.unravel_index(positions, self.copies)[len(self.copies) - len(own) :]
+        inside = [jnp.where(n == 1, 0, i) for n, i in zip(own, along, strict=True)]
+        flat = jnp.ravel_multi_index(inside, own, mode="clip") if own else jnp.zeros_like(positions)
+        return self.base.take(flat)
+
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         own = self.base.batch_shape
         front = self.copies[: len(self.copies) - len(own)]
@@ -122,17 +159,19 @@ class Expanded(Wrapper):
         return jnp.transpose(draws, [*range(k), *range(f, f + len(front)), *of_own, *kept])
 
     def log_prob(self, value: Any) -> jax.Array:
-        score = self.base.log_prob(value)
-        full = jnp.broadcast_shapes(score.shape, self.copies)
-        return jnp.broadcast_to(score, full)
+        return self._of_copies(self.base.log_prob(value))
 
     def log_cdf(self, value: Any) -> jax.Array:
-        score = self.base.log_cdf(value)
-        return jnp.broadcast_to(score, jnp.broadcast_shapes(score.shape, self.copies))
+        return self._of_copies(self.base.log_cdf(value))
 
     def log_survival(self, value: Any) -> jax.Array:
-        score = self.base.log_survival(value)
-        return jnp.broadcast_to(score, jnp.broadcast_shapes(score.shape, self.copies))
+        return self._of_copies(self.base.log_survival(value))
+
+    def icdf(self, q: Any) -> jax.Array:
+        return self._of_copies(self.base.icdf(q))
+
+    def _of_copies(self, x: jax.Array) -> jax.Array:
+        return jnp.broadcast_to(x, jnp.broadcast_shapes(x.shape, self.copies))
 
 
 class Independent(Wrapper):
@@ -171,11 +210,30 @@ class Independent(Wrapper):
     def log_prob(self, value: Any) -> jax.Array:
         return self.base.log_prob(value).sum(tuple(range(-self.count, 0)))
 
+    @property
+    def covariance(self) -> jax.Array:
+        if self.base.event_dim or self.count != 1:
+            return Distribution.covariance.fget(self)  # type: ignore[attr-defined]
+        variance = self.variance
+        return variance[..., None] * jnp.eye(variance.shape[-1], dtype=variance.dtype)
+
+    def entropy(self) -> jax.Array:
+        return self.base.entropy().sum(tuple(range(-self.count, 0)))
+
+    def take(self, positions: Any) -> Distribution:
+        inner = self.base.batch_shape[len(self.batch_shape) :]
+        size = math.prod(inner)
+        spread = jnp.reshape(positions, (*jnp.shape(positions), *(1,) * self.count)) * size
+        return Independent(self.base.take(spread + jnp.arange(size).reshape(inner)), self.count)
+
     def log_cdf(self, value: Any) -> jax.Array:
         return Distribution.log_cdf(self, value)
 
     def log_survival(self, value: Any) -> jax.Array:
         return Distribution.log_survival(self, value)
+
+    def icdf(self, q: Any) -> jax.Array:
+        return Distribution.icdf(self, q)
 
 
 class Masked(Wrapper):
@@ -221,6 +279,10 @@ class Masked(Wrapper):
         x = jnp.where(keep, jnp.broadcast_to(x, safe.shape), safe)
         return jnp.where(mask, self.base.log_prob(x), 0.0)
 
+    def take(self, positions: Any) -> Distribution:
+        where = jnp.broadcast_to(self.where, self.batch_shape).reshape(-1)[positions]
+        return Masked(self.base.take(positions), where)
+
 
 class Scaled(Wrapper):
     """Log densities are multiplied by `weight`.
@@ -236,6 +298,10 @@ class Scaled(Wrapper):
     def log_prob(self, value: Any) -> jax.Array:
         weight, score = promote(self.weight, self.base.log_prob(value))
         return weight * score
+
+    def take(self, positions: Any) -> Distribution:
+        weight = jnp.broadcast_to(self.weight, self.batch_shape).reshape(-1)[positions]
+        return Scaled(self.base.take(positions), weight)
 
 
 class Unit(Distribution):
@@ -270,6 +336,9 @@ class Unit(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         return jnp.broadcast_to(promote(self.log_weight)[0], jnp.shape(value)[:-1])
+
+    def take(self, positions: Any) -> Distribution:
+        return Unit(jnp.reshape(self.log_weight, -1)[positions])
 
 
 class Subsample(Distribution):
