@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
+from storax.data import as_data, as_value
 from storax.effects import Context, Handler, SiteInfo, Sites
 from storax.errors import ArgumentTypeError, ControlFlowError, UnknownNameError, nearest
-from storax.validation import as_data, as_value
 
 
 class Giver(Handler):

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from storax.data import as_data, as_real, is_concrete
 from storax.distributions import Masked, Scaled
 from storax.effects import Context, Effect, Handler, Perform, SiteInfo, Sites
 from storax.errors import ArgumentTypeError, ParameterError, ShapeError
 from storax.models import Model, transformation
-from storax.validation import as_data, is_concrete
 
 
 class Weight(Handler):
@@ -112,7 +112,7 @@ def scale(model: Callable[..., Any], scale: Any) -> Model:
     >>> bool(twice == 2 * sx.log_density(model)({"x": 1.0}))
     True
     """
-    weight = as_data(scale, "The scale of sx.scale")
+    weight = as_real(scale, "The scale of sx.scale")
     if is_concrete(weight) and not bool(jnp.all(weight >= 0)):
         raise ParameterError(f"sx.scale needs a scale that is not negative, and got {scale!r}.")
     return Model.of(model, "sx.scale").handled_by(Scale(weight))

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from storax import jaxprs
+from storax.data import is_concrete
 from storax.distributions import Distribution
 from storax.effects import Record, SiteInfo, Sites
 from storax.errors import ModelError
@@ -17,7 +18,7 @@ from storax.models import Model, transformation
 from storax.sources import plain_errors
 from storax.staging import Staged, stage
 from storax.surveying import survey
-from storax.validation import check_observation, is_concrete, validate_at
+from storax.validation import check_observation, validate_at
 
 
 class Row(NamedTuple):

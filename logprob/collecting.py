@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from storax.data import as_value
 from storax.effects import Context, Effect, Handler, Perform, Record, SiteInfo, Sites
 from storax.errors import ArgumentTypeError, ModelError, NotMeasurable, UnknownNameError, nearest
 from storax.models import Model
 from storax.pytrees import static
 from storax.staging import Staged
-from storax.validation import as_value
 
 
 class Collector(Handler):

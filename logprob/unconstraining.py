@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from storax.data import as_real
 from storax.effects import Record, Sites
 from storax.errors import ArgumentTypeError, InferenceError, ShapeError, UnknownNameError, nearest
 from storax.keys import as_key
@@ -19,7 +20,6 @@ from storax.logprob.walks import Constrainer, Inverter, refuse_dependent_branche
 from storax.models import Model, transformation
 from storax.sources import plain_errors
 from storax.staging import Staged
-from storax.validation import as_data
 
 
 class Evaluation(NamedTuple):
@@ -93,7 +93,7 @@ class Density:
                 raise UnknownNameError(f"There is no latent site named {name!r}. {nearest(name, self.shapes)}")
             if name not in z:
                 raise UnknownNameError(f"z has no value for {name!r}. It needs: {list(self.shapes)}.")
-        arrays = {n: as_data(z[n], f"z[{n!r}]") for n in z}
+        arrays = {n: as_real(z[n], f"z[{n!r}]") for n in z}
         for name, shape in self.shapes.items():
             if arrays[name].shape != shape:
                 raise ShapeError(f"z[{name!r}] must have shape {shape}, and has {arrays[name].shape}.")

@@ -11,11 +11,12 @@ import jax
 import jax.numpy as jnp
 
 from storax import plates
+from storax.data import as_data, as_real, as_value
 from storax.distributions import Distribution, Unit
 from storax.errors import ArgumentTypeError, ShapeError
 from storax.primitives import Site, bind_mark, bind_observe, bind_sample
 from storax.sources import note, plain_errors, user_line
-from storax.validation import as_data, as_shape, as_value, check_name, validate_at
+from storax.validation import as_shape, check_name, validate_at
 
 
 @plain_errors
@@ -145,7 +146,7 @@ def factor(name: str, log_weight: Any) -> None:
     """
     site = Site(check_name(name, "sx.factor"), source=user_line(), observed=True, is_factor=True)
     note(site.label)
-    weight = jnp.asarray(as_data(log_weight, f"The log weight of {site.label}"))
+    weight = jnp.asarray(as_real(log_weight, f"The log weight of {site.label}"))
     weight = weight if jnp.issubdtype(weight.dtype, jnp.floating) else weight.astype(float)
     d, copies, dims = plates.within(Unit(weight), (), site.label)
     if copies or d.batch_shape != weight.shape:

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from storax.data import as_data
 from storax.errors import ControlFlowError, StoraxError
 from storax.sources import last_user_line, reached
 from storax.surroundings import IMMUTABLE, Surroundings
-from storax.validation import as_data
 
 
 class Staged(NamedTuple):

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from storax.data import first, is_concrete
 from storax.effects import Effect
-from storax.errors import ArgumentTypeError, InvalidNameError, ObservationError, ShapeError, StoraxError
+from storax.errors import ArgumentTypeError, InvalidNameError, ObservationError, StoraxError
 
 
 def check_name(name: Any, call: str) -> str:
@@ -40,79 +41,6 @@ def as_shape(shape: Any, what: str) -> tuple[int, ...]:
         if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 0:
             raise ArgumentTypeError(f"{what} must be Python ints, none negative, and got {shape!r}.")
     return tuple(int(n) for n in sizes)
-
-
-def is_concrete(tree: Any) -> bool:
-    """Are the numbers known now, rather than when a compiled program runs?"""
-    return not any(isinstance(x, (jax.core.Tracer, jax.ShapeDtypeStruct)) for x in jax.tree.leaves(tree))
-
-
-def as_data(value: Any, what: str) -> Any:
-    """Lists, NumPy arrays, pandas objects and scalars as one numeric array; JAX arrays and tracers as they are.
-
-    Raises:
-        ArgumentTypeError: not numeric (objects, strings, ragged lists).
-    """
-    if isinstance(value, jax.Array):
-        return value
-    try:
-        array = np.asarray(jax.tree.map(np.asarray, value) if isinstance(value, (list, tuple)) else value)
-    except (ValueError, TypeError) as error:
-        raise ArgumentTypeError(f"{what} cannot be made one array of numbers: {error}.") from None
-    if array.dtype == object and all(isinstance(x, (int, float, bool, np.number)) for x in array.ravel()):
-        array = array.astype(float)  # pandas columns of plain numbers
-    if array.dtype.kind not in "biufc" and not jnp.issubdtype(array.dtype, jnp.inexact):
-        raise ArgumentTypeError(
-            f"{what} has dtype {array.dtype}, and numbers are needed. Missing values must be handled first: drop "
-            f"them, or mask them with sx.mask; strings and categories must be coded as integers."
-        )
-    return np.asarray(array, jax.dtypes.canonicalize_dtype(array.dtype))
-
-
-def as_value(value: Any, shape: tuple[int, ...], dtype: Any, label: str) -> Any:
-    """A value for a site of this shape and dtype: nothing is broadcast, nothing is rounded.
-
-    Raises:
-        ShapeError: another shape.
-        ObservationError: numbers with a fraction for an integer site.
-    """
-    value = as_data(value, f"The value of {label}")
-    if value.shape != shape:
-        raise ShapeError(
-            f"{label} has shape {shape}, but was given a value of shape {value.shape}; nothing is broadcast. "
-            f"{_shape_advice(value.shape, shape)}"
-        )
-    return as_dtype(value, dtype, label)
-
-
-def as_dtype(value: Any, dtype: Any, label: str) -> Any:
-    integer = not jnp.issubdtype(dtype, jnp.inexact)
-    if not integer or not jnp.issubdtype(value.dtype, jnp.inexact):
-        return value if value.dtype == dtype else value.astype(dtype)
-    if not is_concrete(value):
-        return value  # scored as it is: a fraction has density zero
-    wrong = np.asarray(value) != np.round(np.asarray(value))
-    if wrong.any():
-        index, bad = first(np.asarray(value), wrong)
-        raise ObservationError(f"{label} takes whole numbers, but its value{index} is {bad}.")
-    return value.astype(dtype)
-
-
-def _shape_advice(came: tuple[int, ...], expected: tuple[int, ...]) -> str:
-    if int(np.prod(came)) == int(np.prod(expected)):
-        return f"Reshape it: value.reshape({expected})."
-    extra = len(came) - len(expected)
-    if extra > 0 and came[extra:] == expected:
-        return f"For {came[:extra]} independent copies write sx.sample(name, distribution, shape={came[:extra]})."
-    return "Give the site the shape of the data with sx.sample(..., shape=...), sx.plate or jax.vmap."
-
-
-def first(values: np.ndarray, wrong: np.ndarray) -> tuple[str, Any]:
-    """The first wrong entry, as text for its index and its value."""
-    index = tuple(int(i) for i in np.argwhere(wrong)[0])
-    text = f"[{', '.join(map(str, index))}]" if index else ""
-    entry = values[index]
-    return text, entry.item() if np.ndim(entry) == 0 else np.asarray(entry).tolist()
 
 
 def validate_at(label: str, d: Any) -> None:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from storax.data import is_concrete
 from storax.errors import ArgumentTypeError
 from storax.handlers.giving import gather
 from storax.keys import as_key
@@ -24,7 +25,6 @@ from storax.samplers.settings import check_count, check_memory
 from storax.samplers.starting import find_starts
 from storax.sources import plain_errors
 from storax.staging import Staged, stage
-from storax.validation import is_concrete
 
 
 class Settings(NamedTuple):
