@@ -101,7 +101,7 @@ def log_gamma_density(a: Any, y: Any) -> jax.Array:
     exponent = jnp.where(far, jnp.log(ratio) - ratio + 1, log1p_minus(jnp.where(far, 0.0, (z - b) / b)))
     around_mode = b * exponent + 0.5 * jnp.log(b) - HALF_LOG_TWO_PI - stirling_remainder(b) - jnp.log(z)
     small = jnp.where(large, 1.0, a)
-    direct = _times(small - 1, safe_log(y)) - y - gammaln(small)
+    direct = times_log(small - 1, safe_log(y)) - y - gammaln(small)
     return jnp.where(far_out, -jnp.inf, jnp.where(large, jnp.where(positive, around_mode, -jnp.inf), direct))
 
 
@@ -131,14 +131,13 @@ def log_beta_density(a: Any, b: Any, log_x: Any, log_rest: Any) -> jax.Array:
         - correction
     )
     p, q = jnp.where(large, 1.0, a), jnp.where(large, 1.0, b)
-    direct = _times(p - 1, log_x) + _times(q - 1, log_rest) - log_beta(p, q)
+    direct = times_log(p - 1, log_x) + times_log(q - 1, log_rest) - log_beta(p, q)
     return jnp.where(large, jnp.where(finite, around_mode, -jnp.inf), direct)
 
 
-def _times(n: Any, log_x: Any) -> jax.Array:
-    """n log x with 0 log 0 = 0, and no nan in the gradient."""
-    zero = n == 0
-    return jnp.where(zero, 0.0, n * jnp.where(zero, 0.0, log_x))
+def times_log(n: Any, log_x: Any) -> jax.Array:
+    """n log x with 0 log 0 = 0, and no nan in the gradient; that in n, at 0, is log x where it is finite."""
+    return n * jnp.where((n == 0) & jnp.isinf(log_x), 0.0, log_x)
 
 
 def log_gamma_half_step(x: Any) -> jax.Array:
