@@ -7,7 +7,7 @@ each, and the shape of an example z: adding an entry buys its tests.
 import numpy as np
 
 from storax.bijections.base import Bijection, Lifted
-from storax.bijections.elementwise import Beyond, Exp, Identity, Sigmoid
+from storax.bijections.elementwise import Between, Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
 from storax.bijections.registry import biject_to
 from storax.bijections.stick_breaking import StickBreaking
@@ -20,6 +20,8 @@ ALL: list[tuple[Bijection, tuple[int, ...]]] = [
     (Sigmoid(1e3, 1e3 + 1), (2,)),
     (Beyond(2.5), (3,)),
     (Beyond(np.array([-1.0, 1e3]), below=True), (2,)),
+    (Sigmoid(-np.pi, np.pi), (3,)),
+    (Between(1.5, np.array([np.inf, 3.0])), (2,)),
     (StickBreaking(), (4,)),
     (StickBreaking(), (2, 1)),
     (Lifted(Exp(), 1), (2, 3)),
@@ -29,6 +31,7 @@ ALL: list[tuple[Bijection, tuple[int, ...]]] = [
 
 __all__ = [
     "ALL",
+    "Between",
     "Beyond",
     "Bijection",
     "CholeskyToMatrix",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
+
 from storax import supports
 from storax.bijections.base import Bijection, Lifted
-from storax.bijections.elementwise import Beyond, Exp, Identity, Sigmoid
+from storax.bijections.elementwise import Between, Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
 from storax.bijections.stick_breaking import StickBreaking
 from storax.errors import ArgumentTypeError
@@ -54,6 +56,16 @@ def _(support: supports.UnitInterval) -> Bijection:
 @biject_to.register
 def _(support: supports.Interval) -> Bijection:
     return Sigmoid(support.low, support.high)
+
+
+@biject_to.register
+def _(support: supports.Circular) -> Bijection:
+    return Sigmoid(-np.pi, np.pi)
+
+
+@biject_to.register
+def _(support: supports.Stretch) -> Bijection:
+    return Between(support.low, support.high)
 
 
 @biject_to.register

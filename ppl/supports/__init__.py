@@ -8,7 +8,17 @@ from storax.supports.base import Independent, Nothing
 from storax.supports.base import Support as Support
 from storax.supports.base import show as show
 from storax.supports.integers import Boolean, IntegerInterval, NonNegativeInteger, Subset
-from storax.supports.intervals import GreaterThan, Interval, LessThan, NonNegative, Positive, Real, UnitInterval
+from storax.supports.intervals import (
+    Circular,
+    GreaterThan,
+    Interval,
+    LessThan,
+    NonNegative,
+    Positive,
+    Real,
+    Stretch,
+    UnitInterval,
+)
 from storax.supports.matrices import LowerCholesky, PositiveDefinite
 from storax.supports.vectors import RealVector, Simplex
 
@@ -16,6 +26,7 @@ real = Real()
 positive = Positive()
 nonnegative = NonNegative()
 unit_interval = UnitInterval()
+circular = Circular()
 boolean = Boolean()
 nonnegative_integer = NonNegativeInteger()
 real_vector = RealVector()
@@ -26,6 +37,7 @@ nothing = Nothing()
 greater_than = GreaterThan
 less_than = LessThan
 interval = Interval
+stretch = Stretch
 integer_interval = IntegerInterval
 independent = Independent
 subset = Subset

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import jax
+import numpy as np
 
 from storax.supports.base import Support, aligned, array_module, show
 
@@ -102,3 +103,32 @@ class LessThan(Support):
 
     def __repr__(self) -> str:
         return f"less_than({show(self.high)})"
+
+
+class Circular(Support):
+    """Angles from -pi to pi, both included: the ends are the same direction."""
+
+    text: ClassVar[str] = "circular"
+
+    def __call__(self, x: Any) -> jax.Array:
+        return (x >= -np.pi) & (x <= np.pi)
+
+
+class Stretch(Support):
+    """Finite numbers from `low` to `high`, both included, where `high` may be infinite."""
+
+    low: Any
+    high: Any
+
+    def __call__(self, x: Any) -> jax.Array:
+        low, high, x = aligned(self.low, self.high, x)
+        return (x >= low) & (x <= high) & array_module(x).isfinite(x)
+
+    def safe(self) -> Any:
+        low, high = aligned(self.low, self.high)
+        xp = array_module(high)
+        finite = xp.isfinite(high)
+        return low + xp.where(finite, xp.where(finite, high, 0.0) - low, 2.0) / 2
+
+    def __repr__(self) -> str:
+        return f"stretch({show(self.low)}, {show(self.high)})"
