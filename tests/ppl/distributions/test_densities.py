@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from judges import JUDGES
-from specimens import ALL, ARRAYS, CONTINUOUS, SCALARS, ask, double, draws, each, is_float, table
+from specimens import ALL, ARRAYS, CONTINUOUS, SCALARS, ask, double, draws, each, has, is_float, table
 
 import storax as sx
 from storax.bijections import biject_to
@@ -44,8 +44,10 @@ def test_is_scipys(d, x64):
     expected = judge.logpdf(x) if hasattr(judge, "logpdf") else judge.logpmf(x)
     np.testing.assert_allclose(ask("log_prob", d, x), expected, rtol=1e-8, atol=1e-8)
     if not d.event_dim:
-        np.testing.assert_allclose(d.mean, judge.mean(), rtol=1e-7, atol=1e-9)
-        np.testing.assert_allclose(d.variance, judge.var(), rtol=1e-6, atol=1e-9)
+        if has(d, "mean"):
+            np.testing.assert_allclose(d.mean, judge.mean(), rtol=1e-7, atol=1e-9)
+        if has(d, "variance"):
+            np.testing.assert_allclose(d.variance, judge.var(), rtol=1e-6, atol=1e-9)
 
 
 def derivative_and_difference(f, x, direction):
