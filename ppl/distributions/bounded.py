@@ -7,11 +7,14 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import betainc
+from jax.scipy.special import digamma
 
 from storax import supports
 from storax.distributions.base import Distribution, is_known, promote, within
-from storax.distributions.special import log_beta_density, safe_log, standardize
+from storax.distributions.gamma import probability
+from storax.distributions.incomplete import log_beta_tails
+from storax.distributions.quantiles import quantile
+from storax.distributions.special import log_beta, log_beta_density, safe_log, standardize
 from storax.errors import ParameterError
 from storax.supports import Support
 
@@ -54,15 +57,15 @@ class Beta(Distribution):
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, a, b = promote(value, self.concentration1, self.concentration0)
-        inside = ~((x <= 0) | (x >= 1))
-        score = safe_log(betainc(a, b, jnp.where(inside, x, 0.5)))
-        return jnp.where(inside, score, jnp.where(x <= 0, -jnp.inf, 0.0))
+        return log_beta_tails(a, b, x, 1 - x)[0]
 
     def log_survival(self, value: Any) -> jax.Array:
         x, a, b = promote(value, self.concentration1, self.concentration0)
-        inside = ~((x <= 0) | (x >= 1))
-        score = safe_log(betainc(b, a, 1 - jnp.where(inside, x, 0.5)))
-        return jnp.where(inside, score, jnp.where(x <= 0, 0.0, -jnp.inf))
+        return log_beta_tails(a, b, x, 1 - x)[1]
+
+    def icdf(self, q: Any) -> jax.Array:
+        q, _, _ = promote(q, self.concentration1, self.concentration0)
+        return quantile(self.log_cdf, self.log_survival, q, 0.0, 1.0)
 
     @property
     def mean(self) -> jax.Array:
@@ -73,6 +76,17 @@ class Beta(Distribution):
     def variance(self) -> jax.Array:
         a, b = promote(self.concentration1, self.concentration0)
         return a / (a + b) * (b / (a + b)) / (a + b + 1)
+
+    @property
+    def mode(self) -> jax.Array:
+        a, b = promote(self.concentration1, self.concentration0)
+        inner = (a > 1) & (b > 1)
+        top = jnp.where(inner, a - 1, 0.5) / jnp.where(inner, (a - 1) + (b - 1), 1.0)
+        return jnp.where(inner, top, jnp.where(a < b, 0.0, jnp.where(a > b, 1.0, jnp.where(a < 1, 0.0, 0.5))))
+
+    def entropy(self) -> jax.Array:
+        a, b = promote(self.concentration1, self.concentration0)
+        return log_beta(a, b) - (a - 1) * digamma(a) - (b - 1) * digamma(b) + (a + b - 2) * digamma(a + b)
 
 
 class Uniform(Distribution):
@@ -111,6 +125,10 @@ class Uniform(Distribution):
         x, low, high = promote(value, self.low, self.high)
         return safe_log(jnp.clip(standardize(x, high, low - high), 0.0, 1.0))
 
+    def icdf(self, q: Any) -> jax.Array:
+        q, low, high = promote(probability(q), self.low, self.high)
+        return jnp.where(q < 0.5, low + (high - low) * q, high - (high - low) * (1 - q))
+
     @property
     def mean(self) -> jax.Array:
         low, high = promote(self.low, self.high)
@@ -121,13 +139,35 @@ class Uniform(Distribution):
         low, high = promote(self.low, self.high)
         return jnp.square(high - low) / 12
 
+    @property
+    def mode(self) -> jax.Array:
+        return self.mean
+
+    def entropy(self) -> jax.Array:
+        low, high = promote(self.low, self.high)
+        return jnp.log(high - low)
+
     def validate(self) -> None:
         super().validate()
-        if not (is_known(self.low) and is_known(self.high)):
-            return
-        low, high = np.broadcast_arrays(np.asarray(self.low), np.asarray(self.high))
-        for index in np.argwhere(~(low < high))[:1]:
-            at = f"[{', '.join(map(str, index))}]" if len(index) else ""
-            raise ParameterError(
-                f"Uniform: high must be above low, and low{at} is {low[*index]}, high{at} is {high[*index]}."
-            )
+        check_below(self, "low", "high")
+
+
+def check_below(d: Distribution, low: str, high: str, touching: bool = False) -> None:
+    """Refuse a parameter that is not below another one, as far as their numbers are known.
+
+    Args:
+        low, high: the names of the two.
+        touching: may they be equal?
+
+    Raises:
+        ParameterError: with both names and both values.
+    """
+    if not (is_known(getattr(d, low)) and is_known(getattr(d, high))):
+        return
+    a, b = np.broadcast_arrays(np.asarray(getattr(d, low)), np.asarray(getattr(d, high)))
+    for index in np.argwhere(~((a <= b) if touching else (a < b)))[:1]:
+        at = f"[{', '.join(map(str, index))}]" if len(index) else ""
+        what = "at least" if touching else "above"
+        raise ParameterError(
+            f"{d.name}: {high} must be {what} {low}, and {low}{at} is {a[*index]}, {high}{at} is {b[*index]}."
+        )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import gammainc, gammaincc
+from jax.scipy.special import digamma, gammaln
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
-from storax.distributions.special import log1mexp, log_gamma_density, safe_log, standardize
+from storax.distributions.incomplete import log_gamma_tails
+from storax.distributions.quantiles import quantile
+from storax.distributions.special import HALF_LOG_TWO_PI, log1mexp, log_gamma_density, standardize, stirling_remainder
 from storax.supports import Support
 
 
 class Gamma(Distribution):
     """The gamma distribution, with mean concentration / rate.
+
+    At 0 the log density is its limit: inf, log rate or -inf for a concentration below, at or above 1.
 
     Args:
         concentration: shape, positive.
@@ -30,26 +33,30 @@ class Gamma(Distribution):
     rate: Any = 1.0
 
     parameters: ClassVar[dict[str, Support]] = {"concentration": supports.positive, "rate": supports.positive}
-    support: ClassVar[Support] = supports.positive
+    support: ClassVar[Support] = supports.nonnegative
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         log_y, rate = promote(
-            _log_gamma_draws(key, self.concentration, (*shape, *self.batch_shape), self.dtype), self.rate
+            log_gamma_draws(key, self.concentration, (*shape, *self.batch_shape), self.dtype), self.rate
         )
-        return _positive(jnp.exp(log_y - jnp.log(rate)))
+        return positive_float(jnp.exp(log_y - jnp.log(rate)))
 
     def log_prob(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        inside = ~((x <= 0) | (x == jnp.inf))
+        inside = ~((x < 0) | (x == jnp.inf))
         return within(inside, log_gamma_density(a, rate * jnp.where(inside, x, 1.0)) + jnp.log(rate))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        return _log_regularized(gammainc, a, standardize(jnp.maximum(x, 0.0), 0.0, 1 / rate), -jnp.inf, 0.0)
+        return log_gamma_tails(a, standardize(jnp.maximum(x, 0.0), 0.0, 1 / rate))[0]
 
     def log_survival(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        return _log_regularized(gammaincc, a, standardize(jnp.maximum(x, 0.0), 0.0, 1 / rate), 0.0, -jnp.inf)
+        return log_gamma_tails(a, standardize(jnp.maximum(x, 0.0), 0.0, 1 / rate))[1]
+
+    def icdf(self, q: Any) -> jax.Array:
+        q, _, _ = promote(q, self.concentration, self.rate)
+        return quantile(self.log_cdf, self.log_survival, q, 0.0, jnp.inf)
 
     @property
     def mean(self) -> jax.Array:
@@ -60,6 +67,15 @@ class Gamma(Distribution):
     def variance(self) -> jax.Array:
         a, rate = promote(self.concentration, self.rate)
         return a / jnp.square(rate)
+
+    @property
+    def mode(self) -> jax.Array:
+        a, rate = promote(self.concentration, self.rate)
+        return jnp.maximum(a - 1, 0.0) / rate
+
+    def entropy(self) -> jax.Array:
+        a, rate = promote(self.concentration, self.rate)
+        return gamma_entropy(a) - jnp.log(rate)
 
 
 class InverseGamma(Distribution):
@@ -81,9 +97,9 @@ class InverseGamma(Distribution):
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         log_y, rate = promote(
-            _log_gamma_draws(key, self.concentration, (*shape, *self.batch_shape), self.dtype), self.rate
+            log_gamma_draws(key, self.concentration, (*shape, *self.batch_shape), self.dtype), self.rate
         )
-        return _positive(jnp.exp(jnp.log(rate) - log_y))
+        return positive_float(jnp.exp(jnp.log(rate) - log_y))
 
     def log_prob(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
@@ -93,11 +109,15 @@ class InverseGamma(Distribution):
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        return _log_regularized(gammaincc, a, _divide(rate, x), 0.0, -jnp.inf)
+        return log_gamma_tails(a, _divide(rate, x))[1]
 
     def log_survival(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        return _log_regularized(gammainc, a, _divide(rate, x), -jnp.inf, 0.0)
+        return log_gamma_tails(a, _divide(rate, x))[0]
+
+    def icdf(self, q: Any) -> jax.Array:
+        q, _, _ = promote(q, self.concentration, self.rate)
+        return quantile(self.log_cdf, self.log_survival, q, 0.0, jnp.inf)
 
     @property
     def mean(self) -> jax.Array:
@@ -109,6 +129,15 @@ class InverseGamma(Distribution):
         a, rate = promote(self.concentration, self.rate)
         b = jnp.where(a > 2, a, 3.0)
         return jnp.where(a > 2, jnp.square(rate / (b - 1)) / (b - 2), jnp.inf)
+
+    @property
+    def mode(self) -> jax.Array:
+        a, rate = promote(self.concentration, self.rate)
+        return rate / (a + 1)
+
+    def entropy(self) -> jax.Array:
+        a, rate = promote(self.concentration, self.rate)
+        return gamma_entropy(a) + jnp.log(rate) - 2 * digamma(a)
 
 
 class Exponential(Distribution):
@@ -143,6 +172,10 @@ class Exponential(Distribution):
         x, rate = promote(value, self.rate)
         return -standardize(jnp.maximum(x, 0.0), 0.0, 1 / rate)
 
+    def icdf(self, q: Any) -> jax.Array:
+        q, rate = promote(probability(q), self.rate)
+        return -jnp.log1p(-q) / rate
+
     @property
     def mean(self) -> jax.Array:
         (rate,) = promote(self.rate)
@@ -153,13 +186,13 @@ class Exponential(Distribution):
         (rate,) = promote(self.rate)
         return 1 / jnp.square(rate)
 
+    @property
+    def mode(self) -> jax.Array:
+        (rate,) = promote(self.rate)
+        return jnp.zeros_like(rate)
 
-def _log_regularized(
-    f: Callable[..., jax.Array], a: jax.Array, y: jax.Array, at_zero: float, at_inf: float
-) -> jax.Array:
-    """log f(a, y) for an incomplete gamma function, whose derivatives are nan at the ends of every float."""
-    inside = ~((y == 0) | (y > 1e3 * (a + 1)))
-    return jnp.where(inside, safe_log(f(a, jnp.where(inside, y, 1.0))), jnp.where(y == 0, at_zero, at_inf))
+    def entropy(self) -> jax.Array:
+        return 1 - jnp.log(promote(self.rate)[0])
 
 
 def _divide(rate: jax.Array, x: jax.Array) -> jax.Array:
@@ -168,12 +201,32 @@ def _divide(rate: jax.Array, x: jax.Array) -> jax.Array:
     return jnp.where(inside, rate / jnp.where(inside, x, 1.0), jnp.where(x <= 0, jnp.inf, 0.0))
 
 
-def _log_gamma_draws(key: jax.Array, concentration: Any, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+def log_gamma_draws(key: jax.Array, concentration: Any, shape: tuple[int, ...], dtype: Any) -> jax.Array:
     """Logarithms: a draw of Gamma(0.001) itself is too small for a float more often than not."""
     (a,) = promote(concentration)
     return jax.random.loggamma(key, a.astype(dtype), shape, dtype)
 
 
-def _positive(x: jax.Array) -> jax.Array:
+def positive_float(x: jax.Array) -> jax.Array:
+    """Draws that rounding has taken to 0 or infinity, taken back to the nearest number inside."""
     info = jnp.finfo(x.dtype)
     return jnp.clip(x, info.tiny, info.max)
+
+
+def probability(q: Any) -> Any:
+    """q, and nan where it is not in [0, 1]."""
+    q = promote(q)[0]
+    return jnp.where((q >= 0) & (q <= 1), q, jnp.nan)
+
+
+def gamma_entropy(a: jax.Array) -> jax.Array:
+    """Of a Gamma(a, 1): a + log Gamma(a) + (1 - a) psi(a), for large a around its limit log(2 pi e a) / 2."""
+    large = a > 20.0
+    b = jnp.where(large, a, 20.0)
+    r = 1 / b
+    s = r * r
+    # a + (a - 1/2) log a - a + log(2 pi) / 2 + ... + (1 - a) (log a - 1 / (2 a) - 1 / (12 a^2) + ...), DLMF 5.11
+    digamma_rest = r * (1 / 2 + r * (1 / 12 - s * (1 / 120 - s * (1 / 252 - s * (1 / 240 - s / 132)))))
+    series = 0.5 * jnp.log(b) + HALF_LOG_TWO_PI + stirling_remainder(b) + (b - 1) * digamma_rest
+    c = jnp.where(large, 1.0, a)
+    return jnp.where(large, series, c + gammaln(c) + (1 - c) * digamma(c))
