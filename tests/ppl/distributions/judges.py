@@ -24,4 +24,26 @@ JUDGES = {
     "Bernoulli": lambda d: stats.bernoulli(probs(d)),
     "Binomial": lambda d: stats.binom(d.total_count, probs(d) / d.total_count),
     "Poisson": lambda d: stats.poisson(d.rate),
+    "ChiSquared": lambda d: stats.chi2(d.df),
+    "Chi": lambda d: stats.chi(d.df),
+    "GeneralizedGamma": lambda d: stats.gengamma(d.concentration, d.power, scale=1 / d.rate),
+    "Weibull": lambda d: stats.weibull_min(d.concentration, scale=d.scale),
+    "Gompertz": lambda d: stats.gompertz(d.concentration, scale=1 / d.rate),
+    "Rayleigh": lambda d: stats.rayleigh(scale=d.scale),
+    "Rice": lambda d: stats.rice(d.nu / d.sigma, scale=d.sigma),
+    "BetaProportion": lambda d: stats.beta(d.mean * d.concentration, (1 - d.mean) * d.concentration),
+    "LogUniform": lambda d: stats.loguniform(d.low, d.high),
+    "Triangular": lambda d: stats.triang((d.peak - d.low) / (d.high - d.low), d.low, d.high - d.low),
+    "Pareto": lambda d: stats.pareto(d.alpha, scale=d.scale),
+    "GeneralizedPareto": lambda d: stats.genpareto(d.concentration, d.loc, d.scale),
+    "PowerLaw": lambda d: (
+        stats.truncpareto(-1 - d.alpha, d.high / d.low, scale=d.low)
+        if d.alpha != -1
+        else stats.loguniform(d.low, d.high)
+    ),
+    "LowerTruncatedPowerLaw": lambda d: stats.pareto(-1 - d.alpha, scale=d.low),
+    "Wald": lambda d: stats.invgauss(d.loc / d.concentration, scale=d.concentration),
+    "VonMises": lambda d: stats.vonmises(d.concentration, d.loc),
+    "Dagum": lambda d: stats.burr(d.sharpness, d.concentration, scale=d.scale),
+    "Burr": lambda d: stats.burr12(d.c, d.k, scale=d.scale),
 }
