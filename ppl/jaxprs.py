@@ -30,14 +30,34 @@ def sub_jaxprs(equation: Any) -> Iterator[Any]:
     return iter(jex.jaxprs_in_params(equation.params))
 
 
-class Environment:
-    """The values of a jaxpr's variables while it is interpreted."""
+CONDITION, BODY = "c", "b"  # of a while_loop
 
-    def __init__(self, closed: Any, args: Sequence[Any]) -> None:
+
+def parts(equation: Any) -> Iterator[tuple[str, Any]]:
+    """The jaxprs inside of an equation, and what tells them apart in the place of an anonymous draw.
+
+    The branches of a cond share their places, as they may share names: only one of them runs.
+    """
+    if equation.primitive.name == "while":
+        yield CONDITION, equation.params["cond_jaxpr"]
+        yield BODY, equation.params["body_jaxpr"]
+    else:
+        yield from (("", sub) for sub in sub_jaxprs(equation))
+
+
+class Environment:
+    """The values of a jaxpr's variables while it is interpreted.
+
+    `fixed` are the variables that follow from constants and, if these are `arguments` of the whole program, from the
+    inputs: they are no draws, and what is wrong with them is wrong with the program or its data.
+    """
+
+    def __init__(self, closed: Any, args: Sequence[Any], arguments: bool = False) -> None:
         # From jax 0.11 on a ClosedJaxpr is a Jaxpr: `.jaxpr` returns it and `.consts` stays.
         self.jaxpr = closed.jaxpr
         self.values = dict(zip(self.jaxpr.constvars, closed.consts, strict=True))
         self.values |= dict(zip(self.jaxpr.invars, args, strict=True))
+        self.fixed = {*self.jaxpr.constvars, *(self.jaxpr.invars if arguments else ())}
 
     def read(self, atom: Any) -> Any:
         return atom.val if isinstance(atom, jex.Literal) else self.values[atom]
@@ -45,8 +65,13 @@ class Environment:
     def inputs(self, equation: Any) -> list[Any]:
         return [self.read(v) for v in equation.invars]
 
-    def write(self, equation: Any, outputs: Sequence[Any]) -> None:
+    def are_fixed(self, atoms: Sequence[Any]) -> bool:
+        return all(isinstance(v, jex.Literal) or v in self.fixed for v in atoms)
+
+    def write(self, equation: Any, outputs: Sequence[Any], fixed: bool = False) -> None:
         self.values.update(zip(equation.outvars, outputs, strict=True))
+        if fixed:
+            self.fixed.update(equation.outvars)
 
     def outputs(self) -> list[Any]:
         return [self.read(v) for v in self.jaxpr.outvars]
