@@ -54,6 +54,10 @@ class Layout:
         # At least single precision: sums of many half-precision terms would lose them.
         self.dtype = jnp.result_type(jnp.float32, *(s.dtype for s in self.slots))
 
+    def support_is_fixed(self, name: str) -> bool:
+        """Is the support of this site the same wherever the others are?"""
+        return any(s.name == name and s.support is not None for s in self.slots)
+
     def flatten(self, z: Mapping[str, Any]) -> jax.Array:
         """The vector of `{name: z}`."""
         if not self.slots:
