@@ -64,3 +64,8 @@ def has_hidden_state(kind: type) -> bool:
         if room > 8 * (members + ("__dict__" in own) + ("__weakref__" in own)):
             return True
     return False
+
+
+def is_table(x: Any) -> bool:
+    """Is it a pandas object?"""
+    return type(x).__module__.split(".")[0] == "pandas" and hasattr(x, "to_numpy")

@@ -18,6 +18,7 @@ from storax.interpreting import Records, interpret
 from storax.sources import plain_errors
 from storax.staging import Staged, stage
 from storax.surveying import beyond, survey, views
+from storax.translating import in_words
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -93,7 +94,8 @@ class Model:
         for handler, seen in zip(self.handlers, sites, strict=True):
             _check_loops(handler, seen)
         contexts = [h.context(seen) for h, seen in zip(self.handlers, sites, strict=True)]
-        outputs, records = interpret(self.handlers, contexts, staged.closed, arrays)
+        with in_words():  # an array of an earlier trace is found only now
+            outputs, records = interpret(self.handlers, contexts, staged.closed, arrays)
         return staged.output(outputs), records
 
     def sites(self, staged: Staged) -> Sites:

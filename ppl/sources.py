@@ -15,6 +15,7 @@ from storax.errors import StoraxError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+E = TypeVar("E", bound=BaseException)
 
 _OURS = frozenset({"storax", "jax", "jaxlib", "numpy", "optax", "builtins", "functools", "contextlib"})
 _STANDARD_LIBRARY = tuple(sysconfig.get_path(p) + os.sep for p in ("stdlib", "platstdlib"))
@@ -119,8 +120,13 @@ def plain_errors(f: Callable[P, R]) -> Callable[P, R]:
         try:
             return f(*args, **kwargs)
         except StoraxError as error:
-            error.__traceback__ = _users_frames(error.__traceback__)
-            error.__notes__ = []  # JAX notes there that it has hidden its frames
-            raise error from None
+            raise shown_to_users(error) from None
 
     return wrapper
+
+
+def shown_to_users(error: E) -> E:
+    """The error with a traceback of the user's own lines."""
+    error.__traceback__ = _users_frames(error.__traceback__)
+    error.__notes__ = []  # JAX notes there that it has hidden its frames
+    return error

@@ -19,10 +19,10 @@ import numpy as np
 
 from storax.data import as_data
 from storax.errors import StoraxError
-from storax.lasting import VALUES, same_value
+from storax.lasting import VALUES, is_table, same_value
 from storax.sources import reached
 from storax.surroundings import Surroundings
-from storax.translating import in_words, is_table
+from storax.translating import in_words
 
 
 class Staged(NamedTuple):
@@ -160,59 +160,71 @@ def is_number(x: Any) -> bool:
     return isinstance(x, (jax.Array, bool, int, float, complex))
 
 
-class Entry:
-    """A function of the arrays alone, for one choice of the other arguments, and what it saw when it was traced.
+class Memory:
+    """What is kept of a user's function: JAX's tracing cache goes by the identity of a function, so there must be one
+    for each choice of static arguments, as long as the surroundings stay what they were."""
 
-    JAX's tracing cache goes by the identity of a function: as long as nothing changes, it must be the same one.
-    """
-
-    def __init__(self, function: Callable[[], Any], parts: Split, keeper: Entry | None = None) -> None:
+    def __init__(self) -> None:
         self.surroundings: Surroundings | None = None
-        keeper = keeper or self
+        self.entries: dict[Any, Entry] = {}
+
+    def holds(self, f: Callable[..., Any]) -> bool:
+        return self.surroundings is None or self.surroundings.still_hold(f)
+
+    def keep(self, key: Any, entry: Entry) -> None:
+        while len(self.entries) >= KEPT:
+            self.entries.pop(next(iter(self.entries)), None)
+        self.entries[key] = entry
+
+
+class Entry:
+    """A function of the arrays alone, for one choice of the other arguments, and what those had in them."""
+
+    def __init__(self, function: Callable[[], Any], parts: Split, memory: Memory) -> None:
+        self.given: Surroundings | None = None
+        parts = parts._replace(arrays=[])
 
         def of_arrays(*arrays: Any) -> Any:
             f = function()
             args, kwargs = parts.merge(arrays)
             output = f(*args, **kwargs)
-            keeper.look(f, parts)  # now, as the function itself may have changed some
+            memory.surroundings = Surroundings(f)  # now, as the function itself may have changed some
+            self.given = Surroundings(None, parts.changeable) if parts.changeable else None
             return jax.tree.map(lambda x: x if is_number(x) else Opaque(x), output)
 
         of_arrays.__name__ = getattr(function(), "__name__", "model")
         self.of_arrays = of_arrays
 
-    def look(self, f: Callable[..., Any], parts: Split) -> None:
-        self.surroundings = Surroundings(f, parts.changeable)
-
-    def holds(self, f: Callable[..., Any], parts: Split) -> bool:
-        return self.surroundings is None or self.surroundings.still_hold(f, parts.changeable)
+    def holds(self, parts: Split) -> bool:
+        return self.given is None or self.given.still_hold(None, parts.changeable)
 
 
-KEPT = 256  # entries of one function; the oldest go first
+KEPT = 256  # choices of static arguments; the oldest go first
 
-_entries: weakref.WeakKeyDictionary[Callable[..., Any], dict[Any, Entry]] = weakref.WeakKeyDictionary()
+_memories: weakref.WeakKeyDictionary[Callable[..., Any], Memory] = weakref.WeakKeyDictionary()
 
 
-def _entries_of(f: Callable[..., Any]) -> tuple[dict[Any, Entry], Callable[[], Any]]:
-    """What is kept of a user's function, and a reference to it that does not keep it alive."""
+def _memory_of(f: Callable[..., Any]) -> tuple[Memory, Callable[[], Any]]:
+    """The function's memory, and a reference to the function that does not keep it alive."""
     try:
-        return _entries.setdefault(f, {}), weakref.ref(f)
+        memory = _memories.get(f)
+        if memory is None or not memory.holds(f):
+            memory = _memories[f] = Memory()
+        return memory, weakref.ref(f)
     except TypeError:  # not hashable, or cannot be referenced weakly
-        return {}, lambda: f
+        return Memory(), lambda: f
 
 
 def _of_arrays(f: Callable[..., Any], parts: Split, fresh: bool) -> Callable[..., Any]:
     """`f` as a function of the arrays alone: the same object for the same other arguments and surroundings."""
-    entries, ref = _entries_of(f)
-    known = entries.get(parts.key)
-    if known is not None and not fresh and known.holds(f, parts):
+    memory, ref = _memory_of(f)
+    known = memory.entries.get(parts.key)
+    if known is not None and not fresh and known.holds(parts):
         return known.of_arrays
-    structure = parts._replace(arrays=[])
-    if fresh:  # to be compared with the one known: what the second trace changes is no change for that
-        return Entry(ref, structure, keeper=known).of_arrays
-    while len(entries) >= KEPT:
-        entries.pop(next(iter(entries)), None)
-    entries[parts.key] = Entry(ref, structure)
-    return entries[parts.key].of_arrays
+    entry = Entry(ref, parts, memory)
+    if not fresh:
+        memory.keep(parts.key, entry)
+    return entry.of_arrays
 
 
 def stage(f: Callable[..., Any], args: Any, kwargs: Any, fresh: bool = False) -> Staged:

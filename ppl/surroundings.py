@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from storax.lasting import CONTAINERS, COPIED, has_hidden_state, is_lasting, same_value
+from storax.lasting import CONTAINERS, COPIED, has_hidden_state, is_lasting, is_table, same_value
 from storax.sources import is_own_module, is_users_module
 
 DEPTH = 60  # what is nested deeper, and what has more parts, is not followed: its trace is not kept
@@ -29,15 +29,15 @@ PARTS = 100_000
 class Surroundings:
     """The closure of a function, the globals it names, those of the user's functions among them, and so on.
 
-    `arguments` are those of its arguments that are no arrays.
+    `arguments` are further objects to look into, which a model is given rather than finds.
     """
 
-    def __init__(self, f: Callable[..., Any], arguments: Sequence[Any] = ()) -> None:
+    def __init__(self, f: Callable[..., Any] | None, arguments: Sequence[Any] = ()) -> None:
         look = _Look(f, copy=True)
         self.seen = look.all_of(f, arguments)
         self.can_be_cached = look.complete
 
-    def still_hold(self, f: Callable[..., Any], arguments: Sequence[Any] = ()) -> bool:
+    def still_hold(self, f: Callable[..., Any] | None, arguments: Sequence[Any] = ()) -> bool:
         if not self.can_be_cached:
             return False
         look = _Look(f, copy=False)
@@ -60,7 +60,10 @@ class _Look:
 
     def all_of(self, f: Any, arguments: Sequence[Any]) -> Any:
         self.met[id(f)] = 0  # not written down itself: what a cache remembers must not keep it alive
-        inside = self.method(f) if isinstance(f, types.MethodType) else self.opened(f, ())
+        if is_lasting(f):
+            inside = None
+        else:
+            inside = self.method(f) if isinstance(f, types.MethodType) else self.opened(f, ())
         return (inside, *(self.at(x) for x in arguments))
 
     def at(self, x: Any, names: Sequence[str] = ()) -> Any:
@@ -105,7 +108,7 @@ class _Look:
             return self.at(x.__self__)
         if type(x).__module__.split(".")[0] in ("jax", "jaxlib"):
             return self.wrapped(x)
-        if type(x).__module__.startswith("pandas.") and hasattr(x, "to_numpy"):
+        if is_table(x):
             return self.table(x)
         return self.instance(x)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 
 from storax.errors import ArgumentTypeError, ControlFlowError, StoraxError
-from storax.sources import last_user_line, reached
+from storax.sources import last_user_line, reached, user_line
 
 _NEEDS_A_NUMBER = (
     jax.errors.ConcretizationTypeError,
@@ -19,11 +18,8 @@ _NEEDS_A_NUMBER = (
     jax.errors.NonConcreteBooleanIndexError,
 )
 
-# Errors without a class of their own, by what they say.
-_SAYS_SO = re.compile(
-    r"setting an array element with a sequence|unsupported format string passed to \w*Tracer"
-    r"|[Ss]hapes must be 1D sequences of concrete values|only integer scalar arrays can be converted"
-)
+# Errors without a class of their own, by what they say of a tracer.
+_SAYS_SO = re.compile(r"(convert|format|[Ss]hapes must be 1D).*Trace[rd]", re.DOTALL)
 _LANES_WITHOUT_AXIS = re.compile(r"vmap.*out_axes.*None but output was batched", re.DOTALL)
 _COLUMN = re.compile(r"string indexing|Tracer.* has no attribute|ShapedArray.* has no attribute")
 
@@ -46,7 +42,7 @@ def in_words(tables: bool = False) -> Iterator[None]:
 
 
 def _told(error: Exception, tables: bool) -> StoraxError | None:
-    line, text = last_user_line(error.__traceback__), str(error)
+    line, text = last_user_line(error.__traceback__) or user_line(), str(error)
     if isinstance(error, jax.errors.UnexpectedTracerError):
         return _leaked(line)
     if isinstance(error, _NEEDS_A_NUMBER) or _is_about_a_tracer(error, text):
@@ -61,8 +57,11 @@ def _told(error: Exception, tables: bool) -> StoraxError | None:
     return None
 
 
-def _is_about_a_tracer(error: Exception, text: str) -> bool:
-    return isinstance(error, (ValueError, TypeError)) and bool(_SAYS_SO.search(text))
+def _is_about_a_tracer(error: BaseException | None, text: str) -> bool:
+    """`x[0] = draw` of a NumPy array is a ValueError that came of a tracer's."""
+    if not isinstance(error, (ValueError, TypeError)):
+        return False
+    return bool(_SAYS_SO.search(text)) or isinstance(error.__cause__ or error.__context__, _NEEDS_A_NUMBER)
 
 
 def _drawn() -> str:
@@ -94,8 +93,3 @@ def _differentiated(line: str) -> StoraxError:
         f"out_axes=None, at {line}: each direction would be a draw of its own. {_drawn()}Move the site out of the "
         f"differentiated function, and pass its value in."
     )
-
-
-def is_table(x: Any) -> bool:
-    """Is it a pandas object?"""
-    return type(x).__module__.split(".")[0] == "pandas" and hasattr(x, "to_numpy")

@@ -55,6 +55,10 @@ def _batch(axis: Any, inputs: Sequence[Any], dims: Sequence[Any], **params: Any)
     """jax.vmap of a `sx.vmap` is a `sx.vmap` of it: the lanes outside come first."""
     inputs = [x if d is None else jnp.moveaxis(x, d, 0) for x, d in zip(inputs, dims, strict=True)]
     mapped = tuple(d is not None for d in dims)
+    if not jaxprs.has_sites(params["jaxpr"]):  # nothing for a handler to see
+        run = jax.vmap(lambda *xs: _run(*xs, **params), [0 if m else None for m in mapped], axis_size=axis.size)
+        out = run(*inputs)
+        return out, [0] * len(out)
     lane = [jax.ShapeDtypeStruct(x.shape[m:], x.dtype) for x, m in zip(inputs, mapped, strict=True)]
     closed = jax.make_jaxpr(lambda *xs: vmap_p.bind(*xs, **params))(*lane)
     out = vmap_p.bind(*inputs, jaxpr=closed, mapped=mapped, size=axis.size)
