@@ -18,7 +18,7 @@ def difference(first: Any, second: Any) -> str | None:
     """What differs between two traces of one function, in words; None if they are the same program."""
     found = list(_differences(first, second, "what the model returns"))
     at_a_site = [d for d in found if "site " in d]  # that says most, wherever the difference begins
-    return (at_a_site or found or [None])[0]
+    return next(iter([*at_a_site, *found]), None)
 
 
 def _differences(first: Any, second: Any, outputs: str) -> Iterator[str]:

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 from jax.extend import core as jex
 from jax.interpreters import partial_eval as pe
 

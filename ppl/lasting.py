@@ -23,7 +23,7 @@ VALUES = (
 )  # fmt: skip
 """Immutable, and compared with ==."""
 
-_NAMEDTUPLE_FIELD: Any = type(collections.namedtuple("_Pair", "a").a)
+_NAMEDTUPLE_FIELD: Any = type(vars(collections.namedtuple("_One", "a"))["a"])
 
 _THINGS = (
     type(None), type(Ellipsis), type(NotImplemented), enum.Enum, enum.EnumMeta, np.ufunc, types.CodeType,

@@ -54,19 +54,21 @@ class _Look:
         self.copy = copy
         self.complete = True
         self.depth = 0
-        self.met: dict[int, int] = {}
-        module = getattr(f, "__module__", None)
-        self.home = str(module).split(".")[0]  # an installed package of models is its own user
+        self.met: dict[Any, int] = {}
+        while isinstance(f, functools.partial):
+            f = f.func
+        self.home = str(getattr(f, "__module__", None)).split(".")[0]  # an installed package of models is its own user
 
     def all_of(self, f: Any, arguments: Sequence[Any]) -> Any:
-        self.met[id(f)] = 0  # not written down itself: what a cache remembers must not keep it alive
-        if is_lasting(f):
-            inside = None
-        else:
-            inside = self.method(f) if isinstance(f, types.MethodType) else self.opened(f, ())
-        return (inside, *(self.at(x) for x in arguments))
+        self.met[id(f)] = 0  # f itself is not written down: what a cache remembers must not keep it alive
+        return (self.root(f), *(self.at(x) for x in arguments))
 
-    def at(self, x: Any, names: Sequence[str] = ()) -> Any:
+    def root(self, f: Any) -> Any:
+        if is_lasting(f):
+            return None
+        return self.method(f) if isinstance(f, types.MethodType) else self.opened(f, ())
+
+    def at(self, x: Any, names: tuple[str, ...] = ()) -> Any:
         """What there is to remember of `x`, which code with these names refers to."""
         if is_lasting(x):
             return x
@@ -79,12 +81,14 @@ class _Look:
             return self.numbers(x)
         if isinstance(x, types.MethodType):  # made anew each time it is asked for
             return self.method(x)
-        if id(x) in self.met:
-            return (_Again, self.met[id(x)])
+        # Of a module, each function sees what it names.
+        place: Any = (id(x), id(names)) if isinstance(x, types.ModuleType) else id(x)
+        if place in self.met:
+            return (_Again, self.met[place])
         if self.depth > DEPTH or len(self.met) > PARTS:
             self.complete = False
             return None
-        self.met[id(x)] = len(self.met)
+        self.met[place] = len(self.met)
         self.depth += 1
         inside = self.opened(x, names)
         self.depth -= 1
@@ -94,14 +98,15 @@ class _Look:
         name = x.__name__ if isinstance(x, types.ModuleType) else getattr(x, "__module__", None)
         return is_own_module(name) or (is_users_module(name) and str(name).split(".")[0] == self.home)
 
-    def opened(self, x: Any, names: Sequence[str]) -> Any:
+    def opened(self, x: Any, names: tuple[str, ...]) -> Any:
         """The inside of `x`; None if there is nothing to see."""
         if isinstance(x, types.FunctionType):
             return self.function(x)
         if isinstance(x, functools.partial):
             return (self.at(x.func), self.named(x.keywords), *map(self.at, x.args))
         if isinstance(x, types.ModuleType):
-            return self.named({n: vars(x)[n] for n in names or vars(x) if n in vars(x) and not _is_dunder(n)})
+            there = {n: vars(x)[n] for n in names or list(vars(x)) if n in vars(x) and not _is_dunder(n)}
+            return self.named(there, names)
         if isinstance(x, type):
             return tuple(self.named(_members(c)) for c in x.__mro__ if self.is_users(c))
         if isinstance(x, types.BuiltinFunctionType):  # `data.append`
@@ -112,7 +117,7 @@ class _Look:
             return self.table(x)
         return self.instance(x)
 
-    def named(self, values: Any, names: Sequence[str] = ()) -> Any:
+    def named(self, values: Any, names: tuple[str, ...] = ()) -> Any:
         return tuple((n, self.at(v, names)) for n, v in values.items())
 
     def method(self, f: types.MethodType) -> Any:
@@ -136,7 +141,8 @@ class _Look:
     def wrapped(self, x: Any) -> Any:
         """Of a function that JAX has wrapped, the function; all else of JAX stays what it is."""
         inside = getattr(x, "__wrapped__", None)
-        return None if inside is None else self.at(inside)
+        is_its_own = str(getattr(inside, "__module__", "jax")).split(".")[0] in ("jax", "jaxlib")
+        return None if is_its_own else self.at(inside)
 
     def instance(self, x: Any) -> Any:
         """Of an object: its class, if that is the user's, its attributes, and its items if it is a container."""
@@ -185,7 +191,7 @@ def names_in(code: types.CodeType) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*code.co_names, *inner)))
 
 
-def _globals(f: types.FunctionType, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def _globals(f: types.FunctionType, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     """The globals it names, and the modules that it imports itself."""
     for n in names:
         if n in f.__globals__:

@@ -156,6 +156,23 @@ def in_a_module():
     return lambda: observe(settings.SCALE), lambda s: setattr(settings, "SCALE", s)
 
 
+def in_a_module_that_another_helper_uses():
+    settings = types.ModuleType("settings_of_the_user")
+    settings.SCALE, settings.LOC = 2.0, 0.0
+    loc, scale = lambda: settings.LOC, lambda: settings.SCALE
+    return lambda: observe(scale() + loc()), lambda s: setattr(settings, "SCALE", s)
+
+
+def in_a_module_in_a_module():
+    package, settings = types.ModuleType("package_of_the_user"), types.ModuleType("settings_of_the_user")
+    package.settings, settings.SCALE, settings.package = settings, 2.0, package
+    return lambda: observe(package.settings.SCALE), lambda s: setattr(settings, "SCALE", s)
+
+
+def beside_functions_of_jax():
+    return lambda: observe(jax.nn.relu(jnp.sin(0.0)) + SCALE), lambda s: globals().update(SCALE=s)
+
+
 def in_an_imported_module():
     settings = sys.modules["settings_imported"] = types.ModuleType("settings_imported")
     settings.SCALE = 2.0
@@ -250,7 +267,7 @@ def in_a_distribution():
     return lambda: sx.sample("y", d, obs=[1.0]), lambda s: set_first(scale, s)
 
 
-PLACES = [f for n, f in list(globals().items()) if n.startswith("in_")]
+PLACES = [f for n, f in list(globals().items()) if n.startswith(("in_", "beside_"))]
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda f: f.__name__)
