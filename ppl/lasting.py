@@ -8,6 +8,7 @@ import datetime
 import decimal
 import enum
 import fractions
+import logging
 import operator
 import pathlib
 import re
@@ -29,7 +30,7 @@ _THINGS = (
     type(None), type(Ellipsis), type(NotImplemented), enum.Enum, enum.EnumMeta, np.ufunc, types.CodeType,
     types.GenericAlias, types.UnionType, types.MemberDescriptorType, types.GetSetDescriptorType,
     types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType, _NAMEDTUPLE_FIELD,
-    operator.itemgetter, operator.attrgetter, operator.methodcaller,
+    operator.itemgetter, operator.attrgetter, operator.methodcaller, logging.Logger,
 )  # fmt: skip
 """Immutable, and compared by identity."""
 

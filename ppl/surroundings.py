@@ -111,7 +111,7 @@ class _Look:
             return tuple(self.named(_members(c)) for c in x.__mro__ if self.is_users(c))
         if isinstance(x, types.BuiltinFunctionType):  # `data.append`
             return self.at(x.__self__)
-        if type(x).__module__.split(".")[0] in ("jax", "jaxlib"):
+        if type(x).__module__.split(".")[0] in ("jax", "jaxlib") or isinstance(x, _CACHED):
             return self.wrapped(x)
         if is_table(x):
             return self.table(x)
@@ -139,7 +139,7 @@ class _Look:
         return (*seen, self.at(f.__code__), self.at(f.__defaults__), self.at(f.__kwdefaults__), self.named(own))
 
     def wrapped(self, x: Any) -> Any:
-        """Of a function that JAX has wrapped, the function; all else of JAX stays what it is."""
+        """Of a function that JAX (or `functools.cache`) has wrapped, the function; all else of JAX stays what it is."""
         inside = getattr(x, "__wrapped__", None)
         is_its_own = str(getattr(inside, "__module__", "jax")).split(".")[0] in ("jax", "jaxlib")
         return None if is_its_own else self.at(inside)
@@ -178,6 +178,9 @@ class _Look:
         columns = [x] if getattr(x, "ndim", 1) == 1 else [x.iloc[:, i] for i in range(x.shape[1])]
         labels = [a for a in (getattr(x, "index", None), getattr(x, "columns", None)) if hasattr(a, "to_numpy")]
         return tuple(self.numbers(np.asarray(a.to_numpy())) for a in [*columns, *labels])
+
+
+_CACHED = type(functools.cache(len))
 
 
 class _Again:

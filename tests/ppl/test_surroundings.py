@@ -2,14 +2,23 @@
 
 import array
 import collections
+import dataclasses
+import enum
 import functools
+import logging
+import pathlib
+import random
+import re
 import sys
+import threading
 import types
+import typing
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 from scipy import stats
 
 import storax as sx
@@ -320,6 +329,67 @@ def test_what_can_be_seen_is_traced_once(place):
     model, _ = place()
     seen = Surroundings(model)
     assert seen.can_be_cached and seen.still_hold(model)
+
+
+class Setting(typing.NamedTuple):
+    scale: float = 2.0
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Config:
+    scale: float = 2.0
+
+
+class Own(sx.Normal):
+    def log_prob(self, value):
+        return super().log_prob(value) * SCALE
+
+
+USUAL = [
+    Setting,
+    Setting(),
+    Colour.RED,
+    Colour,
+    Config(),
+    Own,
+    Own(),
+    logging.getLogger("x"),
+    functools.cache(len),
+    functools.cache(global_helper),
+    np.exp,
+    jnp.exp,
+    jax.nn.relu,
+    scipy.special.gammaln,
+    pathlib.Path("."),
+    object(),
+    re.compile("a"),
+    range(3),
+    sx.seed(global_helper, 0),
+    sx.condition(global_helper, x=np.ones(3)),
+    sx.nuts(),
+    jax.random.key(0),
+    jax.jit(global_helper),
+    jax.grad(global_helper),
+    list[int],
+    types.SimpleNamespace(a=1),
+]
+
+
+@pytest.mark.parametrize("thing", USUAL, ids=lambda x: type(x).__name__)
+def test_what_is_usual_in_programs_can_be_seen(thing):
+    model = lambda: thing
+    seen = Surroundings(model)
+    assert seen.can_be_cached and seen.still_hold(model)
+
+
+@pytest.mark.parametrize("thing", [np.random.default_rng(0), threading.Lock(), iter([1]), random.Random(0)])
+def test_what_hides_its_state_is_not_taken_for_granted(thing):
+    assert not Surroundings(lambda: thing).can_be_cached
+    assert not Surroundings(lambda x: x, [[thing]]).can_be_cached
 
 
 def test_cycles_and_shared_parts_are_no_trouble():
