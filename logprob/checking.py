@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from storax import jaxprs
+from storax import comparing, jaxprs
 from storax.data import is_concrete
 from storax.distributions import Distribution
 from storax.effects import Context, Effect, Perform, Record, SiteInfo, Sites
@@ -136,7 +136,7 @@ def refuse_changing_sites(model: Model, first: Staged, second: Staged) -> None:
     if names[0] != names[1]:
         changed = sorted(set(names[0]) ^ set(names[1])) or names[0]
         what = f"the sites {', '.join(map(repr, changed))}"
-    elif (difference := jaxprs.difference(first.closed, second.closed)) is not None:
+    elif (difference := comparing.difference(first.closed, second.closed)) is not None:
         what = difference
     else:
         return
