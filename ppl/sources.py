@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextvars
+import difflib
 import functools
+import inspect
 import os
+import re
 import sys
 import sysconfig
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, ParamSpec, TypeVar
 
-from storax.errors import StoraxError
+from storax.errors import ArgumentTypeError, StoraxError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -121,8 +124,27 @@ def plain_errors(f: Callable[P, R]) -> Callable[P, R]:
             return f(*args, **kwargs)
         except StoraxError as error:
             raise shown_to_users(error) from None
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # not of this call, but of something that it did
+            raise ArgumentTypeError(_call_in_words(f, error)) from None
 
     return wrapper
+
+
+def _call_in_words(f: Callable[..., Any], error: TypeError) -> str:
+    """What is wrong with a call, and what would be right."""
+    signature = inspect.signature(f)
+    given = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    close = difflib.get_close_matches(given[1], signature.parameters, n=1) if given else []
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    listing = ", ".join(
+        p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in signature.parameters.values()
+    )
+    name = "" if "<locals>" in f.__qualname__ else f.__name__
+    return (
+        f"{str(error).replace(f.__qualname__, name or 'the call')} ({user_line()}).{hint} It takes {name}({listing})."
+    )
 
 
 def shown_to_users(error: E) -> E:

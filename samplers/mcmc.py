@@ -77,7 +77,7 @@ def mcmc(
     start_values = _start_values(init)
 
     @plain_errors
-    def f(key: Any, /, *args: Any, **kwargs: Any) -> Posterior:
+    def f(key: Any = None, /, *args: Any, **kwargs: Any) -> Posterior:
         key = as_key(key, "sx.mcmc(...)")
         staged = model.stage(*args, **kwargs)
         if not is_concrete([key, staged.arrays, model.handlers, start_values]):
@@ -124,7 +124,7 @@ class _Program:
             result = run(d.of_vector, keys, starts, kernel=kernel, num_warmup=settings.num_warmup,
                          num_samples=settings.num_samples)  # fmt: skip
             flat = result.positions.reshape(settings.num_chains * settings.num_samples, d.size)
-            named = jax.lax.map(d.quantities, flat, batch_size=min(256, flat.shape[0]))
+            named = _in_chunks(d.quantities, flat, 256)
             shape = result.positions.shape[:2]
             return {n: x.reshape(*shape, *x.shape[1:]) for n, x in named.items()}, result
 
@@ -155,6 +155,15 @@ class _Program:
         ]
         warn_about(posterior, np.asarray(result.positions), settings, kernel, empty)
         return posterior
+
+
+def _in_chunks(f: Callable[..., Any], rows: jax.Array, size: int) -> Any:
+    """`jax.vmap(f)(rows)` in the memory of a few rows; lax.map with a batch_size fails where `f` returns no numbers."""
+    count = len(rows)
+    chunks, size = -(-count // size), min(size, count)
+    padded = jnp.concatenate([rows, jnp.broadcast_to(rows[-1:], (chunks * size - count, *rows.shape[1:]))])
+    out = jax.lax.map(jax.vmap(f), padded.reshape(chunks, size, *rows.shape[1:]))
+    return jax.tree.map(lambda x: x.reshape(chunks * size, *x.shape[2:])[:count], out)
 
 
 def _dims(info: Any, draws: np.ndarray) -> tuple[str | None, ...]:

@@ -17,6 +17,7 @@ from storax.errors import ArgumentTypeError, SettingsError
 from storax.pytrees import Pytree, static
 from storax.samplers.metrics import Metric
 from storax.samplers.trajectory import Draw, Tree, begin, extend
+from storax.sources import plain_errors
 
 LogDensity = Callable[[Any], jax.Array]
 
@@ -138,6 +139,7 @@ class Kernel(Pytree):
         return self.step_size, self.target_accept, self.max_tree_depth, self.dense_mass
 
 
+@plain_errors
 def nuts(
     step_size: float | None = None,
     inverse_mass_matrix: Any = None,

@@ -51,6 +51,7 @@ def test_a_start_outside_of_the_support_is_refused_at_once():
             sx.mcmc(model, init=init, **SHORT)(0)
 
 
+@pytest.mark.filterwarnings("ignore::storax.errors.SamplingWarning")  # the posterior ends at a cliff
 def test_a_start_whose_support_depends_on_the_rest_is_tried_again():
     def model(y):
         h = sx.sample("h", sx.HalfNormal(10.0))
@@ -118,3 +119,19 @@ def test_one_draw_has_a_summary():
     for probs in ("mu", 0.5, None, [1.5], ["a"]):
         with pytest.raises((sx.errors.ArgumentTypeError, sx.errors.SettingsError), match="quantiles"):
             post.summary(probs)
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: sx.nuts(taget_accept=0.9), "Did you mean 'target_accept'"),
+        (lambda: sx.mcmc(two_scales, num_sample=10), "Did you mean 'num_samples'"),
+        (lambda: sx.mcmc(two_scales)(), "random key"),
+        (lambda: sx.seed(two_scales, 0, 1), "seed"),
+        (lambda: sx.sample(), "name"),
+    ],
+)
+def test_a_call_that_does_not_fit_says_what_would(call, words):
+    with pytest.raises(sx.errors.ArgumentTypeError, match=words) as caught:
+        call()
+    assert isinstance(caught.value, TypeError)
