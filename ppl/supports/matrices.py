@@ -39,3 +39,24 @@ class LowerCholesky(Support):
 
     def feasible(self, shape: tuple[int, ...], dtype: Any) -> jax.Array:
         return jnp.broadcast_to(jnp.eye(shape[-1], dtype=dtype), shape)
+
+
+class Correlation(PositiveDefinite):
+    """Positive definite matrices whose diagonal is 1, within 1e-5 (float32) or 1e-10."""
+
+    text: ClassVar[str] = "correlation"
+
+    def __call__(self, x: Any) -> jax.Array:
+        tolerance = 1e-10 if x.dtype == jnp.float64 else 1e-5
+        diagonal = array_module(x).diagonal(x, axis1=-2, axis2=-1)
+        return (abs(diagonal - 1) <= tolerance).all(-1) & super().__call__(x)
+
+
+class CorrelationCholesky(LowerCholesky):
+    """Lower triangular matrices with a positive diagonal and rows of length 1, within 1e-5 (float32) or 1e-10."""
+
+    text: ClassVar[str] = "correlation_cholesky"
+
+    def __call__(self, x: Any) -> jax.Array:
+        tolerance = 1e-10 if x.dtype == jnp.float64 else 1e-5
+        return (abs((x * x).sum(-1) - 1) <= 2 * tolerance).all(-1) & super().__call__(x)
