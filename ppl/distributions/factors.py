@@ -41,12 +41,27 @@ def factors(owner: str, covariance: tuple[str, Any], precision: tuple[str, Any],
     if name == "scale_tril":
         return Factors(name, matrix, None, "")
     problem = _problem(owner, name, matrix)
+    if isinstance(matrix, np.ndarray):  # without a compiler, and in float64
+        return Factors(name, *_known_factors(matrix, name == covariance[0]), problem)
     (matrix,) = promote(matrix)
     if name == covariance[0]:
         return Factors(name, cholesky(matrix), None, problem)
     # P = U U^T with U upper triangular: the Cholesky factor of P read backwards.
     whiten = jnp.flip(cholesky(jnp.flip(matrix, (-2, -1))), (-2, -1)).mT
     return Factors(name, inverse(whiten), whiten, problem)
+
+
+def _known_factors(matrix: np.ndarray, is_covariance: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    dtype = _float_type_of(matrix)
+    matrix = matrix.astype(float)
+    try:
+        if is_covariance:
+            return np.linalg.cholesky(matrix).astype(dtype), None
+        whiten = np.swapaxes(np.flip(np.linalg.cholesky(np.flip(matrix, (-2, -1))), (-2, -1)), -1, -2)
+        return np.tril(np.linalg.inv(whiten)).astype(dtype), whiten.astype(dtype)
+    except np.linalg.LinAlgError:  # `validate` says so
+        nan = np.full(matrix.shape, np.nan, dtype)
+        return nan, None if is_covariance else nan
 
 
 def check_square(owner: str, name: str, matrix: Any) -> None:
@@ -62,10 +77,17 @@ def check_sizes(owner: str, a: tuple[str, Any, int], b: tuple[str, Any, int]) ->
         raise ShapeError(f"{owner}: {name} has shape {jnp.shape(x)}, but {other} has shape {jnp.shape(y)}.")
 
 
-def as_vector(value: Any, what: str, d: int) -> Any:
-    """A parameter; one number stands for a vector of d of them."""
+def as_vector(value: Any, what: str, d: int, like: Any) -> Any:
+    """A parameter; one number stands for a vector of d of them, of the dtype of another parameter."""
     value = as_parameter(value, what)
+    if isinstance(value, (int, float)):
+        return np.full(d, value, _float_type_of(like))
     return value if jnp.ndim(value) else jnp.broadcast_to(promote(value)[0], (d,))
+
+
+def _float_type_of(x: Any) -> Any:
+    dtype = jnp.result_type(x)
+    return dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.result_type(float)
 
 
 def _problem(owner: str, name: str, matrix: Any) -> str:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from storax.supports.base import Support, array_module
 
@@ -19,7 +20,8 @@ class PositiveDefinite(Support):
     def __call__(self, x: Any) -> jax.Array:
         tolerance = 1e-10 if x.dtype == jnp.float64 else 1e-5
         flipped = array_module(x).swapaxes(x, -1, -2)
-        symmetric = (abs(x - flipped) <= tolerance * abs(x).max((-1, -2), keepdims=True)).all((-1, -2))
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            symmetric = (abs(x - flipped) <= tolerance * abs(x).max((-1, -2), keepdims=True)).all((-1, -2))
         return symmetric & jnp.isfinite(jnp.linalg.cholesky(x)).all((-1, -2))
 
     def feasible(self, shape: tuple[int, ...], dtype: Any) -> jax.Array:
