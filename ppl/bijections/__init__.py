@@ -7,6 +7,7 @@ each, and the shape of an example z: adding an entry buys its tests.
 import numpy as np
 
 from storax.bijections.base import Bijection, Lifted
+from storax.bijections.correlations import CorrelationFactor, FactorToCorrelation
 from storax.bijections.elementwise import Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
 from storax.bijections.registry import biject_to
@@ -25,6 +26,10 @@ ALL: list[tuple[Bijection, tuple[int, ...]]] = [
     (Lifted(Exp(), 1), (2, 3)),
     (FillCholesky(), (6,)),
     (CholeskyToMatrix(), (2, 3)),
+    (CorrelationFactor(), (6,)),
+    (CorrelationFactor(), (2, 1)),
+    (FactorToCorrelation(), (3,)),
+    (FactorToCorrelation(), (2, 6)),
 ]
 
 __all__ = [
@@ -32,7 +37,9 @@ __all__ = [
     "Beyond",
     "Bijection",
     "CholeskyToMatrix",
+    "CorrelationFactor",
     "Exp",
+    "FactorToCorrelation",
     "FillCholesky",
     "Identity",
     "Lifted",

@@ -6,6 +6,7 @@ import functools
 
 from storax import supports
 from storax.bijections.base import Bijection, Lifted
+from storax.bijections.correlations import CorrelationFactor, FactorToCorrelation
 from storax.bijections.elementwise import Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
 from storax.bijections.stick_breaking import StickBreaking
@@ -74,6 +75,16 @@ def _(support: supports.Simplex) -> Bijection:
 @biject_to.register
 def _(support: supports.LowerCholesky) -> Bijection:
     return FillCholesky()
+
+
+@biject_to.register
+def _(support: supports.CorrelationCholesky) -> Bijection:
+    return CorrelationFactor()
+
+
+@biject_to.register
+def _(support: supports.Correlation) -> Bijection:
+    return FactorToCorrelation()
 
 
 @biject_to.register

@@ -11,12 +11,20 @@ from storax.distributions.catalogue import ALL as ALL
 from storax.distributions.cauchy import Cauchy, HalfCauchy, StudentT
 from storax.distributions.discrete import Bernoulli, Binomial, Categorical, Poisson
 from storax.distributions.gamma import Exponential, Gamma, InverseGamma
+from storax.distributions.kronecker import KroneckerNormal
 from storax.distributions.laplace import Laplace
-from storax.distributions.multivariate import Dirichlet, MultivariateNormal
+from storax.distributions.lkj import LKJ, LKJCholesky
+from storax.distributions.lkj_covariance import LKJCovariance, LKJCovarianceCholesky
+from storax.distributions.multivariate import Dirichlet, MultivariateNormal, MvNormal
+from storax.distributions.multivariate_t import MultivariateStudentT
 from storax.distributions.normal import HalfNormal, LogNormal, Normal
+from storax.distributions.normals import LowRankMultivariateNormal, MatrixNormal
+from storax.distributions.wishart import InverseWishartCholesky, WishartCholesky
+from storax.distributions.wishart_matrices import InverseWishart, Wishart
 from storax.distributions.wrappers import Expanded, Independent, Masked, Scaled, Subsample, Unit
 
 __all__ = [
+    "LKJ",
     "Bernoulli",
     "Beta",
     "Binomial",
@@ -31,10 +39,20 @@ __all__ = [
     "HalfNormal",
     "Independent",
     "InverseGamma",
+    "InverseWishart",
+    "InverseWishartCholesky",
+    "KroneckerNormal",
+    "LKJCholesky",
+    "LKJCovariance",
+    "LKJCovarianceCholesky",
     "Laplace",
     "LogNormal",
+    "LowRankMultivariateNormal",
     "Masked",
+    "MatrixNormal",
     "MultivariateNormal",
+    "MultivariateStudentT",
+    "MvNormal",
     "Normal",
     "Poisson",
     "Scaled",
@@ -42,4 +60,6 @@ __all__ = [
     "Subsample",
     "Uniform",
     "Unit",
+    "Wishart",
+    "WishartCholesky",
 ]

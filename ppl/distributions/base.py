@@ -217,18 +217,8 @@ class Distribution(Pytree, abc.ABC):
         """
         for name, support in self.parameters.items():
             value = getattr(self, name)
-            if value is None or not is_known(value):
-                continue
-            with jax.ensure_compile_time_eval():
-                numbers = np.asarray(value)
-                outside = ~np.asarray(support(numbers))
-            if outside.any():
-                index = tuple(int(i) for i in np.argwhere(outside)[0])
-                where = f"[{', '.join(map(str, index))}]" if index else ""
-                raise ParameterError(
-                    f"{self.name}: {name} must be {_in_words(support)}, and {name}{where} is "
-                    f"{np.array2string(numbers[index], precision=6, separator=', ')} ({int(outside.sum())} in all)."
-                )
+            if value is not None:
+                refuse_outside(self.name, name, value, support)
 
     def __repr__(self) -> str:
         fields = [(f.name, getattr(self, f.name)) for f in dataclasses.fields(self) if f.repr]
@@ -260,6 +250,26 @@ def _as_array(value: Any) -> Any:
         return jnp.stack([jnp.asarray(x) for x in value])  # a list with tracers
     except (TypeError, ValueError):
         return np.asarray(None)  # not numbers
+
+
+def refuse_outside(owner: str, name: str, value: Any, support: Support) -> None:
+    """Refuse a parameter that is outside of its support, as far as its numbers are known.
+
+    Raises:
+        ParameterError: with the parameter, the index and the value.
+    """
+    if not is_known(value):
+        return
+    with jax.ensure_compile_time_eval():
+        numbers = np.asarray(value)
+        outside = ~np.asarray(support(numbers))
+    if outside.any():
+        index = tuple(int(i) for i in np.argwhere(outside)[0])
+        where = f"[{', '.join(map(str, index))}]" if index else ""
+        raise ParameterError(
+            f"{owner}: {name} must be {_in_words(support)}, and {name}{where} is "
+            f"{np.array2string(numbers[index], precision=6, separator=', ')} ({int(outside.sum())} in all)."
+        )
 
 
 def is_known(x: Any) -> bool:

@@ -7,9 +7,16 @@ from storax.distributions.bounded import Beta, Uniform
 from storax.distributions.cauchy import Cauchy, HalfCauchy, StudentT
 from storax.distributions.discrete import Bernoulli, Binomial, Categorical, Poisson
 from storax.distributions.gamma import Exponential, Gamma, InverseGamma
+from storax.distributions.kronecker import KroneckerNormal
 from storax.distributions.laplace import Laplace
+from storax.distributions.lkj import LKJ, LKJCholesky
+from storax.distributions.lkj_covariance import LKJCovariance, LKJCovarianceCholesky
 from storax.distributions.multivariate import Dirichlet, MultivariateNormal
+from storax.distributions.multivariate_t import MultivariateStudentT
 from storax.distributions.normal import HalfNormal, LogNormal, Normal
+from storax.distributions.normals import LowRankMultivariateNormal, MatrixNormal
+from storax.distributions.wishart import InverseWishartCholesky, WishartCholesky
+from storax.distributions.wishart_matrices import InverseWishart, Wishart
 
 _covariance = np.array([[2.0, 0.6, 0.0], [0.6, 1.0, -0.2], [0.0, -0.2, 0.5]])
 
@@ -45,10 +52,27 @@ DISCRETE: list[Distribution] = [
 
 VECTORS: list[Distribution] = [
     MultivariateNormal(np.array([1.0, 0.0, -1.0]), scale_tril=np.linalg.cholesky(_covariance)),
+    MultivariateNormal(np.array([0.5, -1.0, 2.0]), precision_matrix=_covariance),
+    LowRankMultivariateNormal(np.array([1.0, 0.0, -1.0]), np.array([[1.0], [0.5], [-2.0]]), np.array([0.1, 1.0, 2.0])),
+    MultivariateStudentT(9.5, np.array([1.0, -1.0]), np.array([[1.5, 0.0], [0.5, 0.7]])),
+    KroneckerNormal(0.5, [np.array([[1.0, 0.3], [0.3, 2.0]]), np.array([[0.5, 0.1], [0.1, 1.0]])]),
     Dirichlet(np.array([0.8, 2.0, 3.5])),
 ]
 
-MATRICES: list[Distribution] = []
+MATRICES: list[Distribution] = [
+    MatrixNormal(np.array([[0.0, 1.0, 2.0], [0.5, 0.0, -1.0]]), np.eye(2) + np.tri(2), np.linalg.cholesky(_covariance)),
+    LKJCholesky(3, 1.5),
+    LKJCholesky(2, 0.5),
+    LKJ(3, 2.0),
+    WishartCholesky(4.5, _covariance),
+    WishartCholesky(4.5, rate_matrix=_covariance[:2, :2]),
+    InverseWishartCholesky(9.5, _covariance),
+    InverseWishartCholesky(9.5, rate_matrix=_covariance[:2, :2]),
+    Wishart(7.5, _covariance[:2, :2]),
+    InverseWishart(13.5, _covariance[:2, :2]),
+    LKJCovarianceCholesky(2, LogNormal(np.array([0.0, 0.3]), 0.4), 1.5),
+    LKJCovariance(2, LogNormal(0.0, 0.4), 2.0),
+]
 
 SERIES: list[Distribution] = []  # processes in time and space
 

@@ -9,7 +9,7 @@ from storax.supports.base import Support as Support
 from storax.supports.base import show as show
 from storax.supports.integers import Boolean, IntegerInterval, NonNegativeInteger, Subset
 from storax.supports.intervals import GreaterThan, Interval, LessThan, NonNegative, Positive, Real, UnitInterval
-from storax.supports.matrices import LowerCholesky, PositiveDefinite
+from storax.supports.matrices import Correlation, CorrelationCholesky, LowerCholesky, PositiveDefinite
 from storax.supports.vectors import RealVector, Simplex
 
 real = Real()
@@ -22,6 +22,8 @@ real_vector = RealVector()
 simplex = Simplex()
 positive_definite = PositiveDefinite()
 lower_cholesky = LowerCholesky()
+correlation = Correlation()
+correlation_cholesky = CorrelationCholesky()
 nothing = Nothing()
 greater_than = GreaterThan
 less_than = LessThan

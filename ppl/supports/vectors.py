@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from storax.supports.base import Support, array_module
 
@@ -28,7 +29,8 @@ class Simplex(Support):
 
     def __call__(self, x: Any) -> jax.Array:
         tolerance = 1e-10 if x.dtype == jnp.float64 else 1e-5
-        return (x >= 0).all(-1) & (abs(x.sum(-1) - 1) <= tolerance)
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            return (x >= 0).all(-1) & (abs(x.sum(-1) - 1) <= tolerance)
 
     def feasible(self, shape: tuple[int, ...], dtype: Any) -> jax.Array:
         return jnp.full(shape, 1 / shape[-1], dtype)

@@ -24,4 +24,24 @@ JUDGES = {
     "Bernoulli": lambda d: stats.bernoulli(probs(d)),
     "Binomial": lambda d: stats.binom(d.total_count, probs(d) / d.total_count),
     "Poisson": lambda d: stats.poisson(d.rate),
+    "Dirichlet": lambda d: Transposed(stats.dirichlet(d.concentration)),
+    "MultivariateNormal": lambda d: stats.multivariate_normal(d.loc, d.covariance_matrix),
+    "LowRankMultivariateNormal": lambda d: stats.multivariate_normal(d.loc, d.covariance),
+    "KroneckerNormal": lambda d: stats.multivariate_normal(d.loc, d.covariance),
+    "MultivariateStudentT": lambda d: stats.multivariate_t(d.loc, d.scale_tril @ d.scale_tril.T, d.df),
+    "MatrixNormal": lambda d: stats.matrix_normal(
+        d.loc, d.scale_tril_row @ d.scale_tril_row.T, d.scale_tril_column @ d.scale_tril_column.T
+    ),
+    "Wishart": lambda d: Transposed(stats.wishart(d.concentration, d.scale_matrix)),
+    "InverseWishart": lambda d: Transposed(stats.invwishart(d.concentration, d.scale_matrix)),
 }
+
+
+class Transposed:
+    """SciPy has draws in the last axis here."""
+
+    def __init__(self, judge):
+        self.judge = judge
+
+    def logpdf(self, x):
+        return self.judge.logpdf(np.moveaxis(x, 0, -1))
