@@ -10,7 +10,9 @@ from storax.bijections.base import Bijection, Lifted
 from storax.bijections.elementwise import Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
 from storax.bijections.registry import biject_to
+from storax.bijections.sphere import Stereographic
 from storax.bijections.stick_breaking import StickBreaking
+from storax.bijections.zero_sum import ZeroSumIsometry
 
 ALL: list[tuple[Bijection, tuple[int, ...]]] = [
     (Identity(), (3,)),
@@ -25,6 +27,9 @@ ALL: list[tuple[Bijection, tuple[int, ...]]] = [
     (Lifted(Exp(), 1), (2, 3)),
     (FillCholesky(), (6,)),
     (CholeskyToMatrix(), (2, 3)),
+    (ZeroSumIsometry(1), (3,)),
+    (ZeroSumIsometry(2), (2, 3)),
+    (Stereographic(), (2,)),
 ]
 
 __all__ = [
@@ -37,6 +42,8 @@ __all__ = [
     "Identity",
     "Lifted",
     "Sigmoid",
+    "Stereographic",
     "StickBreaking",
+    "ZeroSumIsometry",
     "biject_to",
 ]

@@ -8,9 +8,18 @@ from storax.supports.base import Independent, Nothing
 from storax.supports.base import Support as Support
 from storax.supports.base import show as show
 from storax.supports.integers import Boolean, IntegerInterval, NonNegativeInteger, Subset
-from storax.supports.intervals import GreaterThan, Interval, LessThan, NonNegative, Positive, Real, UnitInterval
+from storax.supports.intervals import (
+    Circular,
+    GreaterThan,
+    Interval,
+    LessThan,
+    NonNegative,
+    Positive,
+    Real,
+    UnitInterval,
+)
 from storax.supports.matrices import LowerCholesky, PositiveDefinite
-from storax.supports.vectors import RealVector, Simplex
+from storax.supports.vectors import RealVector, Simplex, Sphere, ZeroSum
 
 real = Real()
 positive = Positive()
@@ -20,6 +29,8 @@ boolean = Boolean()
 nonnegative_integer = NonNegativeInteger()
 real_vector = RealVector()
 simplex = Simplex()
+sphere = Sphere()
+circular = Circular()
 positive_definite = PositiveDefinite()
 lower_cholesky = LowerCholesky()
 nothing = Nothing()
@@ -29,3 +40,4 @@ interval = Interval
 integer_interval = IntegerInterval
 independent = Independent
 subset = Subset
+zero_sum = ZeroSum
