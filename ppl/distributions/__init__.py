@@ -12,14 +12,17 @@ from storax.distributions.car import CAR, ICAR
 from storax.distributions.catalogue import ALL as ALL
 from storax.distributions.cauchy import Cauchy, HalfCauchy, StudentT
 from storax.distributions.circulant import CirculantNormal
+from storax.distributions.copula import GaussianCopula
 from storax.distributions.discrete import Bernoulli, Binomial, Categorical, Poisson
 from storax.distributions.gamma import Exponential, Gamma, InverseGamma
 from storax.distributions.garch import GARCH11
 from storax.distributions.laplace import Laplace
 from storax.distributions.multivariate import Dirichlet, MultivariateNormal
 from storax.distributions.normal import HalfNormal, LogNormal, Normal
+from storax.distributions.projected import ProjectedNormal
 from storax.distributions.random_walk import GaussianRandomWalk
 from storax.distributions.sde import EulerMaruyama
+from storax.distributions.sine_von_mises import SineBivariateVonMises
 from storax.distributions.state_space import GaussianStateSpace
 from storax.distributions.stick_breaking import StickBreakingWeights
 from storax.distributions.wrappers import Expanded, Independent, Masked, Scaled, Subsample, Unit
@@ -42,6 +45,7 @@ __all__ = [
     "Expanded",
     "Exponential",
     "Gamma",
+    "GaussianCopula",
     "GaussianRandomWalk",
     "GaussianStateSpace",
     "HalfCauchy",
@@ -54,7 +58,9 @@ __all__ = [
     "MultivariateNormal",
     "Normal",
     "Poisson",
+    "ProjectedNormal",
     "Scaled",
+    "SineBivariateVonMises",
     "StickBreakingWeights",
     "StudentT",
     "Subsample",

@@ -54,7 +54,7 @@ class AR(Compound):
 
     def __post_init__(self) -> None:
         if self.init is not None and self.init_dist is not None:
-            raise ParameterError(f"AR needs at most one of init and init_dist, and got both.")
+            raise ParameterError("AR needs at most one of init and init_dist, and got both.")
         super().__post_init__()
         p = self.order
         if self.init_dist is not None:

@@ -8,14 +8,17 @@ from storax.distributions.bounded import Beta, Uniform
 from storax.distributions.car import CAR, ICAR
 from storax.distributions.cauchy import Cauchy, HalfCauchy, StudentT
 from storax.distributions.circulant import CirculantNormal
+from storax.distributions.copula import GaussianCopula
 from storax.distributions.discrete import Bernoulli, Binomial, Categorical, Poisson
 from storax.distributions.gamma import Exponential, Gamma, InverseGamma
 from storax.distributions.garch import GARCH11
 from storax.distributions.laplace import Laplace
 from storax.distributions.multivariate import Dirichlet, MultivariateNormal
 from storax.distributions.normal import HalfNormal, LogNormal, Normal
+from storax.distributions.projected import ProjectedNormal
 from storax.distributions.random_walk import GaussianRandomWalk
 from storax.distributions.sde import EulerMaruyama
+from storax.distributions.sine_von_mises import SineBivariateVonMises
 from storax.distributions.state_space import GaussianStateSpace
 from storax.distributions.stick_breaking import StickBreakingWeights
 from storax.distributions.zero_sum import ZeroSumNormal
@@ -84,6 +87,12 @@ SERIES: list[Distribution] = [  # processes in time and space
     GARCH11(0.5, 0.3, 0.4, 1.2, 4),
     StickBreakingWeights(2.5, 3),
     CirculantNormal(np.array([1.0, 0.0, -1.0, 2.0]), np.array([2.0, 0.5, 0.25, 0.5])),
+    ProjectedNormal(np.array([0.5, 0.3, 1.5])),
+    ProjectedNormal(np.array([-0.5, 1.0])),
+    GaussianCopula(Normal(np.array([1.0, -1.0]), 2.0), np.array([[1.0, 0.6], [0.6, 1.0]])),
+    GaussianCopula(Exponential(np.array([0.5, 2.0])), np.array([[1.0, -0.4], [-0.4, 1.0]])),
+    SineBivariateVonMises(0.5, -1.0, 2.0, 3.0, weighted_correlation=0.6),
+    SineBivariateVonMises(-0.3, 2.0, 0.8, 0.5, 1.5),
     CirculantNormal(np.array([1.0, 0.0, -1.0]), covariance_rfft=np.array([2.0, 0.5])),
 ]
 
