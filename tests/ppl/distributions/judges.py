@@ -1,11 +1,23 @@
 """SciPy's counterpart of a distribution, by the name of its class."""
 
 import numpy as np
+from gaussians import BY_HAND
 from scipy import stats
 
 
 def probs(d):
     return np.asarray(d.mean)
+
+
+class GriffithsEngenMcCloskey:
+    """Fractions of what is left of a stick, each a Beta(1, alpha), and the Jacobian of what was left before each."""
+
+    def __init__(self, alpha):
+        self.alpha = alpha
+
+    def logpdf(self, x):
+        left = 1 - np.cumsum(x[..., :-1], -1) + x[..., :-1]
+        return (stats.beta(1, self.alpha).logpdf(x[..., :-1] / left) - np.log(left)).sum(-1)
 
 
 JUDGES = {
@@ -24,4 +36,6 @@ JUDGES = {
     "Bernoulli": lambda d: stats.bernoulli(probs(d)),
     "Binomial": lambda d: stats.binom(d.total_count, probs(d) / d.total_count),
     "Poisson": lambda d: stats.poisson(d.rate),
+    "StickBreakingWeights": lambda d: GriffithsEngenMcCloskey(d.alpha),
+    **{n: (lambda d, f=f: stats.multivariate_normal(*f(d))) for n, f in BY_HAND.items() if n != "GaussianStateSpace"},
 }
