@@ -122,7 +122,7 @@ class CirculantNormal(Distribution):
     @property
     def covariance(self) -> jax.Array:
         n = self.event_shape[0]
-        apart = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+        apart = np.abs(np.subtract.outer(np.arange(n), np.arange(n))).astype(np.int32)
         return jnp.broadcast_to(self.covariance_row[..., apart], (*self.shape, n))
 
     def entropy(self) -> jax.Array:

@@ -20,7 +20,7 @@ class Edges:
 
     def __init__(self, adjacency: np.ndarray) -> None:
         self.adjacency = adjacency
-        rows, columns = np.nonzero(np.triu(adjacency))
+        rows, columns = (i.astype(np.int32) for i in np.nonzero(np.triu(adjacency)))
         self.ends, self.weights = (rows, columns), adjacency[rows, columns]
         self._key = (adjacency.shape, adjacency.tobytes())
         self._hash = hash(self._key)
