@@ -11,7 +11,9 @@ from storax.bijections.correlations import CorrelationFactor, FactorToCorrelatio
 from storax.bijections.elementwise import Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
 from storax.bijections.registry import biject_to
+from storax.bijections.sphere import Stereographic
 from storax.bijections.stick_breaking import StickBreaking
+from storax.bijections.zero_sum import ZeroSumIsometry
 
 ALL: list[tuple[Bijection, tuple[int, ...]]] = [
     (Identity(), (3,)),
@@ -30,6 +32,9 @@ ALL: list[tuple[Bijection, tuple[int, ...]]] = [
     (CorrelationFactor(), (2, 1)),
     (FactorToCorrelation(), (3,)),
     (FactorToCorrelation(), (2, 6)),
+    (ZeroSumIsometry(1), (3,)),
+    (ZeroSumIsometry(2), (2, 3)),
+    (Stereographic(), (2,)),
 ]
 
 __all__ = [
@@ -44,6 +49,8 @@ __all__ = [
     "Identity",
     "Lifted",
     "Sigmoid",
+    "Stereographic",
     "StickBreaking",
+    "ZeroSumIsometry",
     "biject_to",
 ]

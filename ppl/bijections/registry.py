@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
+
 from storax import supports
 from storax.bijections.base import Bijection, Lifted
 from storax.bijections.correlations import CorrelationFactor, FactorToCorrelation
 from storax.bijections.elementwise import Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
+from storax.bijections.sphere import Stereographic
 from storax.bijections.stick_breaking import StickBreaking
+from storax.bijections.zero_sum import ZeroSumIsometry
 from storax.errors import ArgumentTypeError
 
 
@@ -70,6 +74,21 @@ def _(support: supports.LessThan) -> Bijection:
 @biject_to.register
 def _(support: supports.Simplex) -> Bijection:
     return StickBreaking()
+
+
+@biject_to.register
+def _(support: supports.Circular) -> Bijection:
+    return Sigmoid(-np.pi, np.pi)
+
+
+@biject_to.register
+def _(support: supports.ZeroSum) -> Bijection:
+    return ZeroSumIsometry(support.count)
+
+
+@biject_to.register
+def _(support: supports.Sphere) -> Bijection:
+    return Stereographic()
 
 
 @biject_to.register

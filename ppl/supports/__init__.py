@@ -11,6 +11,18 @@ from storax.supports.integers import Boolean, IntegerInterval, NonNegativeIntege
 from storax.supports.intervals import GreaterThan, Interval, LessThan, NonNegative, Positive, Real, UnitInterval
 from storax.supports.matrices import Correlation, CorrelationCholesky, LowerCholesky, PositiveDefinite
 from storax.supports.vectors import RealVector, Simplex
+from storax.supports.intervals import (
+    Circular,
+    GreaterThan,
+    Interval,
+    LessThan,
+    NonNegative,
+    Positive,
+    Real,
+    UnitInterval,
+)
+from storax.supports.matrices import LowerCholesky, PositiveDefinite
+from storax.supports.vectors import RealVector, Simplex, Sphere, ZeroSum
 
 real = Real()
 positive = Positive()
@@ -20,6 +32,8 @@ boolean = Boolean()
 nonnegative_integer = NonNegativeInteger()
 real_vector = RealVector()
 simplex = Simplex()
+sphere = Sphere()
+circular = Circular()
 positive_definite = PositiveDefinite()
 lower_cholesky = LowerCholesky()
 correlation = Correlation()
@@ -31,3 +45,4 @@ interval = Interval
 integer_interval = IntegerInterval
 independent = Independent
 subset = Subset
+zero_sum = ZeroSum

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from storax.supports.base import Support, aligned, array_module, show
 
@@ -102,3 +104,12 @@ class LessThan(Support):
 
     def __repr__(self) -> str:
         return f"less_than({show(self.high)})"
+
+
+class Circular(Support):
+    """Angles from -pi to pi."""
+
+    text: ClassVar[str] = "circular"
+
+    def __call__(self, x: Any) -> jax.Array:
+        return abs(x) <= np.pi + 4 * jnp.finfo(x.dtype).eps

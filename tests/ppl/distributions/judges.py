@@ -1,11 +1,23 @@
 """SciPy's counterpart of a distribution, by the name of its class."""
 
 import numpy as np
+from gaussians import BY_HAND
 from scipy import stats
 
 
 def probs(d):
     return np.asarray(d.mean)
+
+
+class GriffithsEngenMcCloskey:
+    """Fractions of what is left of a stick, each a Beta(1, alpha), and the Jacobian of what was left before each."""
+
+    def __init__(self, alpha):
+        self.alpha = alpha
+
+    def logpdf(self, x):
+        left = 1 - np.cumsum(x[..., :-1], -1) + x[..., :-1]
+        return (stats.beta(1, self.alpha).logpdf(x[..., :-1] / left) - np.log(left)).sum(-1)
 
 
 JUDGES = {
@@ -34,6 +46,8 @@ JUDGES = {
     ),
     "Wishart": lambda d: Transposed(stats.wishart(d.concentration, d.scale_matrix)),
     "InverseWishart": lambda d: Transposed(stats.invwishart(d.concentration, d.scale_matrix)),
+    "StickBreakingWeights": lambda d: GriffithsEngenMcCloskey(d.alpha),
+    **{n: (lambda d, f=f: stats.multivariate_normal(*f(d))) for n, f in BY_HAND.items() if n != "GaussianStateSpace"},
 }
 
 
