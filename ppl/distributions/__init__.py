@@ -15,8 +15,8 @@ from storax.distributions.circulant import CirculantNormal
 from storax.distributions.copula import GaussianCopula
 from storax.distributions.discrete import Bernoulli, Binomial, Categorical, Poisson
 from storax.distributions.gamma import Exponential, Gamma, InverseGamma
-from storax.distributions.kronecker import KroneckerNormal
 from storax.distributions.garch import GARCH11
+from storax.distributions.kronecker import KroneckerNormal
 from storax.distributions.laplace import Laplace
 from storax.distributions.lkj import LKJ, LKJCholesky
 from storax.distributions.lkj_covariance import LKJCovariance, LKJCovarianceCholesky
@@ -24,23 +24,23 @@ from storax.distributions.multivariate import Dirichlet, MultivariateNormal, MvN
 from storax.distributions.multivariate_t import MultivariateStudentT
 from storax.distributions.normal import HalfNormal, LogNormal, Normal
 from storax.distributions.normals import LowRankMultivariateNormal, MatrixNormal
-from storax.distributions.wishart import InverseWishartCholesky, WishartCholesky
-from storax.distributions.wishart_matrices import InverseWishart, Wishart
 from storax.distributions.projected import ProjectedNormal
 from storax.distributions.random_walk import GaussianRandomWalk
 from storax.distributions.sde import EulerMaruyama
 from storax.distributions.sine_von_mises import SineBivariateVonMises
 from storax.distributions.state_space import GaussianStateSpace
 from storax.distributions.stick_breaking import StickBreakingWeights
+from storax.distributions.wishart import InverseWishartCholesky, WishartCholesky
+from storax.distributions.wishart_matrices import InverseWishart, Wishart
 from storax.distributions.wrappers import Expanded, Independent, Masked, Scaled, Subsample, Unit
 from storax.distributions.zero_sum import ZeroSumNormal
 
 __all__ = [
-    "LKJ",
     "AR",
     "CAR",
     "GARCH11",
     "ICAR",
+    "LKJ",
     "Bernoulli",
     "Beta",
     "Binomial",

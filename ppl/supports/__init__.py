@@ -8,9 +8,6 @@ from storax.supports.base import Independent, Nothing
 from storax.supports.base import Support as Support
 from storax.supports.base import show as show
 from storax.supports.integers import Boolean, IntegerInterval, NonNegativeInteger, Subset
-from storax.supports.intervals import GreaterThan, Interval, LessThan, NonNegative, Positive, Real, UnitInterval
-from storax.supports.matrices import Correlation, CorrelationCholesky, LowerCholesky, PositiveDefinite
-from storax.supports.vectors import RealVector, Simplex
 from storax.supports.intervals import (
     Circular,
     GreaterThan,
@@ -21,7 +18,7 @@ from storax.supports.intervals import (
     Real,
     UnitInterval,
 )
-from storax.supports.matrices import LowerCholesky, PositiveDefinite
+from storax.supports.matrices import Correlation, CorrelationCholesky, LowerCholesky, PositiveDefinite
 from storax.supports.vectors import RealVector, Simplex, Sphere, ZeroSum
 
 real = Real()
