@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from storax.effects import Effect, Handler, Perform, SiteInfo, Sites
-from storax.errors import SettingsError
+from storax.effects import Context, Effect, Handler, Perform, SiteInfo, Sites
+from storax.errors import ArgumentTypeError, SettingsError
 from storax.handlers.giving import check_known
 from storax.models import Model, transformation
 from storax.pytrees import static
@@ -19,10 +19,11 @@ class Block(Handler):
     def hides(self, name: str) -> bool:
         return name not in self.expose if self.hide is None else name in self.hide
 
-    def view(self, sites: Sites) -> Sites:
-        named = [n for n, i in sites.items() if i.visible]
-        check_known([*(self.hide or ()), *self.expose], named, "sx.block")
+    def context(self, sites: Sites) -> Context:
+        check_known([*(self.hide or ()), *self.expose], sites, "sx.block")
+        return Context()
 
+    def view(self, sites: Sites) -> Sites:
         def seen(info: SiteInfo) -> SiteInfo:
             return info._replace(site=info.site.replace(hidden=info.site.hidden or self.hides(info.site.name)))
 
@@ -38,7 +39,8 @@ def block(
 ) -> Model:
     """Hide sites from the handlers further out, so that names cannot clash and nothing of them is recorded.
 
-    `seed` still draws them.
+    `seed` still draws them.  To every other handler outside they are not there: a density outside of `block` counts
+    nothing for a hidden observation, and refuses a hidden open site.
 
     Args:
         model: a model.
@@ -58,6 +60,9 @@ def block(
     """
     if hide is not None and expose is not None:
         raise SettingsError("sx.block takes `hide` or `expose`, not both.")
+    for names in (hide, expose):
+        if names is not None and not isinstance(names, Iterable):
+            raise ArgumentTypeError(f"sx.block needs names, sx.block(model, ['x']), and got {names!r}.")
     names = (hide,) if isinstance(hide, str) else None if hide is None else tuple(hide)
     shown = (expose,) if isinstance(expose, str) else tuple(expose or ())
     return Model.of(model, "sx.block").handled_by(Block(names, shown))

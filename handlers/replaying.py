@@ -16,7 +16,9 @@ class Replay(Substitute):
     call: ClassVar[str] = "sx.replay"
 
     def accepts(self, info: SiteInfo) -> None:
-        """A site that is data here keeps its data."""
+        """A site that is data here keeps its data; one that is derived cannot be replayed."""
+        if info.is_derived:
+            super().accepts(info)
 
     def __call__(self, effect: Any, perform: Any, context: Any, records: Any) -> Any:
         if effect.value is not None or effect.kind == "mark":

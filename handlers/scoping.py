@@ -18,7 +18,8 @@ class Scope(Handler):
         def renamed(info: SiteInfo) -> SiteInfo:
             return info._replace(site=info.site.replace(name=f"{self.prefix}/{info.site.name}"))
 
-        return {f"{self.prefix}/{n}" if i.site.name else n: renamed(i) if i.site.name else i for n, i in sites.items()}
+        # Hidden sites are out of reach here: `seed` knows them by the name they had when they were hidden.
+        return {f"{self.prefix}/{n}" if i.visible else n: renamed(i) if i.visible else i for n, i in sites.items()}
 
     def __call__(self, effect: Effect, perform: Perform, context: Any, records: Any) -> Effect:
         return perform(effect.with_site(name=f"{self.prefix}/{effect.site.name}") if effect.site.name else effect)

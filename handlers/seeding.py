@@ -41,7 +41,7 @@ class Seed(Handler):
 
 
 @transformation
-def seed(model: Callable[..., Any], key: Any) -> Model:
+def seed(model: Callable[..., Any], key: Any = None) -> Model:
     """The model with every open site drawn: a pure function of the key and the model's arguments.
 
     The draw of a site depends on the key, the site's name and its loop indices alone: adding or conditioning one

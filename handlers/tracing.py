@@ -106,8 +106,9 @@ class Tracer(Handler):
 
     def __call__(self, effect: Effect, perform: Perform, context: Any, records: dict[str, Any]) -> Effect:
         answer = perform(effect)
-        if answer.site.name:
-            records[answer.site.name] = record(answer)
+        name = effect.site.name  # as it is here: a handler further out may change or hide it
+        if name:
+            records[name] = record(answer.with_site(name=name))
         return answer
 
     def finish(self, output: Any, records: dict[str, Any]) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 
 from storax.data import as_data, as_real, is_concrete
 from storax.distributions import Masked, Scaled
@@ -113,6 +114,6 @@ def scale(model: Callable[..., Any], scale: Any) -> Model:
     True
     """
     weight = as_real(scale, "The scale of sx.scale")
-    if is_concrete(weight) and not bool(jnp.all(weight >= 0)):
+    if is_concrete(weight) and not bool(np.all(np.asarray(weight) >= 0)):
         raise ParameterError(f"sx.scale needs a scale that is not negative, and got {scale!r}.")
     return Model.of(model, "sx.scale").handled_by(Scale(weight))

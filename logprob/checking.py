@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from storax import jaxprs
+from storax import comparing, jaxprs
 from storax.data import is_concrete
 from storax.distributions import Distribution
-from storax.effects import Record, SiteInfo, Sites
-from storax.errors import ModelError
+from storax.effects import Context, Effect, Perform, Record, SiteInfo, Sites
+from storax.errors import ModelError, ObservationError, UnknownNameError, nearest
 from storax.logprob.collecting import Collector, collect
 from storax.models import Model, transformation
+from storax.primitives import Site
 from storax.sources import plain_errors
 from storax.staging import Staged, stage
 from storax.surveying import survey
-from storax.validation import check_observation, validate_at
+from storax.validation import check_observation, refuse_nan, validate_site
 
 
 class Row(NamedTuple):
@@ -43,7 +45,12 @@ class Report(Mapping[str, Row]):
         self._rows = {r.name: r for r in rows}
 
     def __getitem__(self, name: str) -> Row:
+        if name not in self._rows:
+            raise UnknownNameError(f"The model has no site named {name!r}. {nearest(name, self._rows)}")
         return self._rows[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._rows
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._rows)
@@ -97,6 +104,28 @@ def check(model: Callable[..., Any]) -> Callable[..., Report]:
     return f
 
 
+class Looker(Collector):
+    """Also looks past sites that have no name outside or no count of draws: they get an unknown number."""
+
+    unknown: Any = None
+
+    in_while: ClassVar[bool] = True
+    sees_hidden: ClassVar[bool] = True
+
+    def context(self, sites: Sites) -> Context:
+        return Context(given=self.values, key=self.unknown)
+
+    def __call__(self, effect: Effect, perform: Perform, context: Context, records: dict[str, Any]) -> Effect:
+        if not effect.site.hidden and (
+            effect.value is not None or effect.kind == "mark" or effect.name in context.given
+        ):
+            return super().__call__(effect, perform, context, records)
+        if effect.value is None and effect.kind == "sample":
+            aval = effect.site.aval(effect.leaves)
+            effect = effect._replace(value=jnp.broadcast_to(context.key, aval.shape).astype(aval.dtype))
+        return effect.settle(effect.leaves[0] if effect.value is None else effect.value)
+
+
 def refuse_changing_sites(model: Model, first: Staged, second: Staged) -> None:
     """Two traces of one model must be one program.
 
@@ -107,7 +136,7 @@ def refuse_changing_sites(model: Model, first: Staged, second: Staged) -> None:
     if names[0] != names[1]:
         changed = sorted(set(names[0]) ^ set(names[1])) or names[0]
         what = f"the sites {', '.join(map(repr, changed))}"
-    elif (difference := jaxprs.difference(first.closed, second.closed)) is not None:
+    elif (difference := comparing.difference(first.closed, second.closed)) is not None:
         what = difference
     else:
         return
@@ -121,22 +150,24 @@ def refuse_changing_sites(model: Model, first: Staged, second: Staged) -> None:
 def examine(model: Model, staged: Staged, arrays: Sequence[Any]) -> Report:
     """The table of the sites; refuses bad data and bad parameters as far as they are known."""
     sites = model.sites(staged)
-    if any(i.uncounted for i in sites.values()):  # no values to record; the names and shapes are all there is
-        return Report([_row(i, None) for i in sites.values() if i.visible])
     records = known_records(model, staged, arrays, sites)
     for r in records.values():
-        if not r.is_mark and r.site.tree is not None:
+        if not r.is_mark:
             _validate(r)
     return Report([_row(i, records.get(n)) for n, i in sites.items() if i.visible])
 
 
 def known_records(model: Model, staged: Staged, arrays: Sequence[Any], sites: Sites) -> dict[str, Record]:
     """Every site's record, with numbers where they follow from the arguments alone, and shapes where they do not."""
-    unknown = {n: jax.ShapeDtypeStruct(i.shape, i.dtype) for n, i in sites.items() if i.is_open and i.visible}
+    open_ones = {n: i for n, i in sites.items() if i.is_open and i.visible and not i.uncounted}
+    unknown = [jax.ShapeDtypeStruct(i.shape, i.dtype) for i in open_ones.values()]
+    unknown.append(jax.ShapeDtypeStruct((), jnp.float32))
     tree: list[Any] = []
 
     def walk(values: Any, arrays: Any) -> list[Any]:
-        records = collect(model, staged, arrays, Collector(values, "sx.check"))
+        *values, other = values
+        looker = Looker(dict(zip(open_ones, values, strict=True)), "sx.check", other)
+        records = collect(model, staged, arrays, looker)
         leaves, structure = jax.tree.flatten(records)
         tree.append((structure, [None if isinstance(x, jax.core.Tracer) else x for x in leaves]))
         return leaves
@@ -151,9 +182,20 @@ def known_records(model: Model, staged: Staged, arrays: Sequence[Any], sites: Si
 
 def _validate(record: Record) -> None:
     site = record.site
-    validate_at(site.label, site.distribution(record.leaves))
-    if site.observed and not site.is_factor and is_concrete(record.value):
+    if site.tree is None:  # it was in a branch of lax.cond: what is left of it is its value
+        if site.observed and is_concrete([record.value, record.active]) and bool(np.all(record.active)):
+            refuse_nan(site, np.asarray(record.value), np.ones(np.shape(record.value), bool))
+        return
+    validate_site(site, record.leaves)
+    if site.is_factor:
+        _check_factor(site, record.leaves[0])
+    elif site.observed and is_concrete(record.value):
         check_observation(site, np.asarray(record.value), record.leaves)
+
+
+def _check_factor(site: Site, log_weight: Any) -> None:
+    if is_concrete(log_weight) and (np.isnan(log_weight) | (np.asarray(log_weight) == np.inf)).any():
+        raise ObservationError(f"{site.label} adds {np.max(log_weight)} to the log density: it must be below infinity.")
 
 
 def _row(info: SiteInfo, record: Record | None) -> Row:

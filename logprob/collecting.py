@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from storax.data import as_value
 from storax.effects import Context, Effect, Handler, Perform, Record, SiteInfo, Sites
-from storax.errors import ArgumentTypeError, ModelError, NotMeasurable, UnknownNameError, nearest
+from storax.errors import ArgumentTypeError, ControlFlowError, ModelError, NotMeasurable, UnknownNameError, nearest
 from storax.models import Model
 from storax.pytrees import static
 from storax.staging import Staged
@@ -53,10 +53,16 @@ def open_sites(sites: Sites, call: str) -> Sites:
         NotMeasurable: an anonymous draw would have to be integrated out, or an observed derived quantity solved for.
     """
     for info in sites.values():
+        if info.uncounted:
+            raise ControlFlowError(
+                f"{call}: {info.site.label} is in a lax.while_loop (or a lax.fori_loop with bounds that are traced), "
+                f"where the number of draws is known only when the program runs, so there is no joint density. Use "
+                f"lax.scan, or lax.fori_loop with Python ints."
+            )
         if info.is_open and not info.visible:
-            why = "is hidden by sx.block" if info.site.hidden else "has no name"
+            why = "is hidden by sx.block, and has" if info.site.hidden else "has no name and"
             raise NotMeasurable(
-                f"{call}: {info.site.label} {why} and no value: its density would have to be integrated out, which "
+                f"{call}: {info.site.label} {why} no value: its density would have to be integrated out, which "
                 f"is not derived yet. Name it with sx.sample, give it a value, or draw it with sx.seed."
             )
         if info.is_derived and info.site.observed and info.visible:

@@ -43,7 +43,7 @@ def log_density(model: Callable[..., Any]) -> Callable[..., jax.Array]:
     model = Model.of(model, "sx.log_density")
 
     @plain_errors
-    def f(values: Any, /, *args: Any, **kwargs: Any) -> jax.Array:
+    def f(values: Any = None, /, *args: Any, **kwargs: Any) -> jax.Array:
         parts = scores(_records(model, values, args, kwargs, "sx.log_density").values())
         # Where one site is impossible the whole is, also if another's parameter (a negative scale) is none there.
         impossible = functools.reduce(jnp.logical_or, [p == -jnp.inf for p in parts], jnp.asarray(False))
@@ -75,7 +75,7 @@ def log_likelihood(model: Callable[..., Any]) -> Callable[..., dict[str, jax.Arr
     model = Model.of(model, "sx.log_likelihood")
 
     @plain_errors
-    def f(values: Any, /, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
+    def f(values: Any = None, /, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         records = _records(model, values, args, kwargs, "sx.log_likelihood")
         return {n: r.score() for n, r in records.items() if r.site.observed and not (r.is_mark or r.site.is_factor)}
 

@@ -51,7 +51,12 @@ class Layout:
         self.groups = list(groups.values())
         self.slots = [s for group in self.groups for s in group]
         self.size = sum(s.size for s in self.slots)
-        self.dtype = jnp.result_type(*(s.dtype for s in self.slots)) if self.slots else jnp.result_type(float)
+        # At least single precision: sums of many half-precision terms would lose them.
+        self.dtype = jnp.result_type(jnp.float32, *(s.dtype for s in self.slots))
+
+    def support_is_fixed(self, name: str) -> bool:
+        """Is the support of this site the same wherever the others are?"""
+        return any(s.name == name and s.support is not None for s in self.slots)
 
     def flatten(self, z: Mapping[str, Any]) -> jax.Array:
         """The vector of `{name: z}`."""

@@ -13,6 +13,7 @@ from storax.data import as_real
 from storax.effects import Record, Sites
 from storax.errors import ArgumentTypeError, InferenceError, ShapeError, UnknownNameError, nearest
 from storax.keys import as_key
+from storax.logprob.checking import examine
 from storax.logprob.collecting import check_values, collect, open_sites
 from storax.logprob.layout import Layout
 from storax.logprob.scoring import joint
@@ -43,6 +44,8 @@ class Density:
         self._model, self._staged, self._call = model, staged, call
         self.sites: Sites = model.sites(staged)
         latent = open_sites(self.sites, call)
+        if not self.sites:
+            raise InferenceError(f"{call}: the model called no sx.sample: there is nothing to infer.")
         if not latent:
             raise InferenceError(
                 f"{call}: the model has no latent site: every choice has a value already, so there is nothing to "
@@ -59,10 +62,12 @@ class Density:
     def size(self) -> int:
         return self.layout.size
 
+    @plain_errors
     def log_density(self, z: Mapping[str, Any]) -> jax.Array:
         """Log density at `z`, with the log-determinant of the change of variables; a scalar."""
         return self.of_vector(self.flatten(z))
 
+    @plain_errors
     def constrain(self, z: Mapping[str, Any]) -> dict[str, jax.Array]:
         """Every latent and derived quantity by name; nan for those in a branch that the data did not take."""
         return self.quantities(self.flatten(z))
@@ -72,6 +77,7 @@ class Density:
         """The point of R^n with these values of the latent sites.
 
         Raises:
+            ObservationError: a value outside of its site's support, or on its boundary, which no point of R^n has.
             The errors of `log_density`.
         """
         given = check_values(values, self.sites, self._call)
@@ -165,6 +171,7 @@ def unconstrain(model: Callable[..., Any]) -> Callable[..., Density]:
     Raises:
         InferenceError: no latent site, a discrete one, or one in a branch that depends on another.
         NotMeasurable: an anonymous draw, or an observed derived quantity.
+        The errors of `sx.check` on bad data and parameters.
 
     >>> import storax as sx
     >>> density = sx.unconstrain(lambda: sx.sample("scale", sx.HalfNormal(1.0)))
@@ -176,6 +183,8 @@ def unconstrain(model: Callable[..., Any]) -> Callable[..., Density]:
 
     @plain_errors
     def f(*args: Any, **kwargs: Any) -> Density:
-        return Density(model, model.stage(*args, **kwargs))
+        staged = model.stage(*args, **kwargs)
+        examine(model, staged, staged.arrays)
+        return Density(model, staged)
 
     return f

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from storax import jaxprs
 from storax.bijections import biject_to
+from storax.data import is_concrete
 from storax.distributions import Subsample
 from storax.effects import Context, Effect, SiteInfo, Sites
-from storax.errors import InferenceError
+from storax.errors import InferenceError, ObservationError
 from storax.logprob.collecting import Collector, collect
 from storax.logprob.layout import Slot
 from storax.models import Model
 from storax.pytrees import static
 from storax.staging import Staged
+from storax.supports import show
 
 
 class Found:
@@ -35,12 +37,7 @@ class Scout(Collector):
         if effect.name not in context.given:
             return super().answer(effect, context)
         site = effect.site
-        carried = [sum(mapped[i] for _, mapped in site.lanes) for i in range(len(effect.leaves))]
-        lane = [
-            jax.ShapeDtypeStruct(jnp.shape(x)[k:], jnp.result_type(x))
-            for x, k in zip(effect.leaves, carried, strict=True)
-        ]
-        d = site.distribution(lane)
+        d = site.distribution(site.one_lane(effect.leaves))
         if d.is_discrete:
             raise InferenceError(_discrete(effect, d, self.call))
         z_shape = biject_to(d.support).inverse_shape((*site.shape, *d.shape))
@@ -117,7 +114,21 @@ class Inverter(Collector):
             return biject_to(site.distribution(leaves).support).inverse(x)
 
         effect, noted = super().answer(effect, context)
-        return effect, {**noted, "z": site.over_lanes(invert, 1)(effect.value, *effect.leaves)}
+        z = site.over_lanes(invert, 1)(effect.value, *effect.leaves)
+        if is_concrete([effect.value, effect.leaves]):
+            _refuse_outside(effect, z)
+        return effect, {**noted, "z": z}
+
+
+def _refuse_outside(effect: Effect, z: Any) -> None:
+    site = effect.site
+    inside = site.over_lanes(lambda v, *leaves: site.distribution(leaves).support(v), 1)(effect.value, *effect.leaves)
+    if not (np.asarray(inside).all() and np.isfinite(np.asarray(z)).all()):
+        support = site.distribution(site.one_lane(effect.leaves) if site.lanes else effect.leaves).support
+        raise ObservationError(
+            f"{site.label} was given {show(effect.value)}, which is not inside of its support, {support}: no point of "
+            f"R^n belongs to it. Give a value inside, not on the boundary."
+        )
 
 
 def refuse_dependent_branches(density: Any) -> None:

@@ -6,6 +6,7 @@ rebuilds its control-flow equation around it: contexts flow in as extra inputs, 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from storax.effects import Context, Handler, Record
 from storax.errors import ControlFlowError, ModelError
 from storax.surveying import survey, views
 
-Outcome = tuple[list[Any], list[dict[str, Any]]]
+Outcome = tuple[list[Any], list[dict[str, Any]]]  # ordered dicts: JAX sorts the keys of plain ones
 Rule = Callable[[Callable[..., Outcome], Sequence[Handler], Sequence[Context], Any, Sequence[Any]], Outcome]
 
 
@@ -39,7 +40,7 @@ def scan_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any
         i, xs, given = x
         inner = [c.step(i, g) for c, g in zip(contexts, given, strict=True)]
         outputs, records = run(inner, body, [*moved, *loop.consts, *carry, *xs])
-        return outputs[: len(carry)], (outputs[len(carry) :], invariant.remove(records))
+        return outputs[: len(carry)], (outputs[len(carry) :], invariant.remove(records, i))
 
     carry, (ys, records) = lax.scan(
         step, loop.carry, (jnp.arange(loop.length), loop.xs, given), loop.length, loop.reverse, loop.unroll
@@ -57,15 +58,18 @@ class Invariants:
         self.consts = consts
         self.kept: dict[tuple[int, str], list[Any]] = {}
 
-    def is_invariant(self, leaf: Any) -> bool:
-        return not isinstance(leaf, jax.core.Tracer) or any(leaf is c for c in self.consts)
+    def is_invariant(self, leaf: Any, index: Any) -> bool:
+        if any(leaf is c for c in self.consts):
+            return True
+        # What is known while the loop is traced is the same in all iterations; under jax.disable_jit nothing is traced.
+        return isinstance(index, jax.core.Tracer) and not isinstance(leaf, jax.core.Tracer)
 
-    def remove(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def remove(self, records: list[dict[str, Any]], index: Any) -> list[dict[str, Any]]:
         out: list[dict[str, Any]] = []
         for level, named in enumerate(records):
-            out.append({})
+            out.append(OrderedDict())
             for name, r in named.items():
-                kept = [leaf if self.is_invariant(leaf) else None for leaf in r.leaves]
+                kept = [leaf if self.is_invariant(leaf, index) else None for leaf in r.leaves]
                 self.kept[level, name] = kept
                 varying = [leaf for leaf, k in zip(r.leaves, kept, strict=True) if k is None]
                 out[level][name] = r.replace(leaves=varying)
@@ -77,23 +81,30 @@ class Invariants:
             leaves = [next(varying) if k is None else k for k in kept]
             return r.replace(leaves=leaves).lifted(length, tuple(k is None for k in kept))
 
-        return [{n: one(level, n, r) for n, r in named.items()} for level, named in enumerate(records)]
+        return [OrderedDict((n, one(level, n, r)) for n, r in named.items()) for level, named in enumerate(records)]
 
 
 def while_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:
     loop = jaxprs.While.read(equation.params, inputs)
 
-    def condition(state: Any) -> Any:
+    by_lane = bool(jaxprs.avals(loop.condition)[0].shape)  # jax.vmap went over the loop: one flag a lane
+
+    def goes_on(state: Any) -> Any:
         i, carry = state
         inner = [c.step(i, {}) for c in contexts]
-        return run(inner, loop.condition, [*loop.condition_consts, *carry])[0][0]
+        return run(inner, loop.condition, [*loop.condition_consts, *carry], part=jaxprs.CONDITION)[0][0]
 
     def body(state: Any) -> Any:
         i, carry = state
         inner = [c.step(i, {}) for c in contexts]
-        return i + 1, run(inner, loop.body, [*loop.body_consts, *carry])[0]
+        new = run(inner, loop.body, [*loop.body_consts, *carry], part=jaxprs.BODY)[0]
+        if by_lane:  # those that have ended stay as they are
+            active = goes_on(state)
+            lanes = [active.reshape(active.shape + (1,) * (jnp.ndim(x) - active.ndim)) for x in new]
+            new = [jnp.where(a, x, y) for a, x, y in zip(lanes, new, carry, strict=True)]
+        return i + 1, new
 
-    _, carry = lax.while_loop(condition, body, (0, loop.carry))
+    _, carry = lax.while_loop(lambda state: jnp.any(goes_on(state)), body, (0, loop.carry))
     return carry, [{} for _ in contexts]
 
 
@@ -103,12 +114,12 @@ def cond_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any
     def taken(branch: Any) -> Callable[..., Outcome]:
         def f(contexts: Any, operands: Any) -> Outcome:
             outputs, records = run(contexts, branch, operands)
-            return outputs, [{n: r.in_branch() for n, r in named.items()} for named in records]
+            return outputs, [OrderedDict((n, r.in_branch()) for n, r in named.items()) for named in records]
 
         return f
 
     functions = [taken(b) for b in branches]
-    everything: list[dict[str, Any]] = [{} for _ in contexts]
+    everything: list[dict[str, Any]] = [OrderedDict() for _ in contexts]
     for f in functions:
         for all_, named in zip(everything, jax.eval_shape(f, contexts, operands)[1], strict=True):
             for name, r in named.items():
@@ -124,10 +135,10 @@ def cond_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any
         def g(contexts: Any, operands: Any) -> Outcome:
             outputs, records = f(contexts, operands)
             absent = [  # in a branch without the site: zeros, and False in `active`
-                {n: jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), r) for n, r in all_.items()}
+                OrderedDict((n, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), r)) for n, r in all_.items())
                 for all_ in everything
             ]
-            return outputs, [{**a, **named} for a, named in zip(absent, records, strict=True)]
+            return outputs, [a | named for a, named in zip(absent, records, strict=True)]
 
         return g
 
@@ -184,11 +195,25 @@ def vmap_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any
         remaining = iter(lanes)
         merged = [*moved, *(next(remaining) if m else x for x, m in zip(inputs, mapped, strict=True))]
         outputs, records = run([c.step(i, g) for c, g in zip(contexts, given, strict=True)], body, merged)
-        return outputs, invariant.remove(records)
+        return outputs, invariant.remove(records, i)
 
     lanes = [x for x, m in zip(inputs, mapped, strict=True) if m]
-    outputs, records = jax.vmap(lane, axis_size=size)(jnp.arange(size), given, lanes)
+    outputs, records = _over_lanes(equation.primitive, lane, size, (jnp.arange(size), given, lanes))
     return outputs, invariant.restore(records, size)
+
+
+def _over_lanes(vmap_p: Any, lane: Callable[..., Any], size: int, operands: Any) -> Any:
+    """`jax.vmap(lane)`; while sites are left for handlers further out, the equation that keeps their lanes apart."""
+    leaves, tree = jax.tree.flatten(operands)
+    leaves = [jnp.asarray(x) for x in leaves]
+    one = [jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for x in leaves]
+    closed, shape = jax.make_jaxpr(lambda *xs: lane(*jax.tree.unflatten(tree, xs)), return_shape=True)(*one)
+    if not jaxprs.has_sites(closed):
+        return jax.vmap(lane, axis_size=size)(*operands)
+    shared, closed = jaxprs.hoist_constants(closed)
+    mapped = (False,) * len(shared) + (True,) * len(leaves)
+    outputs = vmap_p.bind(*shared, *leaves, jaxpr=closed, mapped=mapped, size=size)
+    return jax.tree.unflatten(jax.tree.structure(shape), outputs)
 
 
 def not_supported(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any) -> Outcome:

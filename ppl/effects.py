@@ -24,8 +24,9 @@ class Effect(NamedTuple):
     """One site on its way through the handlers.
 
     `leaves` are the distribution's arrays, or the derived quantity of a mark.  `value` is None as long as nobody has
-    said what it is.  `settled`: the equation is not to be put back into the program.  `name` is the site's name, or
-    for an anonymous draw its place in the program.
+    said what it is.  `settled`: the equation is not to be put back into the program.  `fixed`: the leaves follow from
+    the arguments and constants of the program, not from draws.  `name` is the site's name, or for an anonymous draw its
+    place in the program.
     """
 
     kind: str  # "sample" or "mark"
@@ -34,6 +35,7 @@ class Effect(NamedTuple):
     value: Any = None
     settled: bool = False
     place: str = ""
+    fixed: bool = False
 
     @property
     def name(self) -> str:
@@ -60,10 +62,12 @@ class Effect(NamedTuple):
 
     def wrapped(self, wrapper: Callable[..., Any], argument: Any, mapped: Sequence[bool]) -> Effect:
         """The site with distribution `wrapper(d, argument)`; `mapped`: which lanes the argument carries in front."""
-        leaves = self.leaves[: self.site.tree.num_leaves]
-        tree = jax.tree.structure(wrapper(self.site.distribution(leaves), argument))
-        lanes = tuple((n, (*m[: len(leaves)], a)) for (n, m), a in zip(self.site.lanes, mapped, strict=True))
-        return self._replace(leaves=[*leaves, argument]).with_site(tree=tree, lanes=lanes)
+        leaves = [*self.leaves[: self.site.tree.num_leaves], argument]
+        lanes = tuple((n, (*m[: len(leaves) - 1], a)) for (n, m), a in zip(self.site.lanes, mapped, strict=True))
+        site = self.site.replace(lanes=lanes)
+        *of_base, own = site.one_lane(leaves)
+        tree = jax.tree.structure(wrapper(self.site.distribution(of_base), own))
+        return self._replace(leaves=leaves, site=site.replace(tree=tree))
 
     def ground(self) -> Effect:
         """Nobody further out: put the equation into the program, unless the site is settled."""

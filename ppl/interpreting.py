@@ -6,8 +6,8 @@ innermost first.  How they travel through `jit`, `scan`, `while_loop`, `cond`, .
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -23,33 +23,42 @@ Records = list[dict[str, Any]]
 
 
 def interpret(
-    handlers: Sequence[Handler], contexts: Sequence[Context], closed: Any, args: Sequence[Any], place: str = ""
+    handlers: Sequence[Handler], contexts: Sequence[Context], closed: Any, args: Sequence[Any], place: str | None = None
 ) -> tuple[list[Any], Records]:
     """Evaluate a jaxpr under handlers (innermost first): its outputs, and one dict of records per handler.
 
-    `place` says where in the program this jaxpr is; an anonymous draw has no other name.
+    `place` says where in the program this jaxpr is, None if it is the whole; an anonymous draw has no other name.
     """
-    env, effectful = Environment(closed, args), 0
-    records: Records = [{} for _ in handlers]
-    run = functools.partial(interpret, handlers)
+    env, effectful = Environment(closed, args, arguments=place is None), 0
+    place = place or ""
+    records: Records = [OrderedDict() for _ in handlers]
     for equation in equations(closed):
         inputs = env.inputs(equation)
         if equation.primitive in PRIMITIVES:
             effectful += not equation.params["site"].name
             effect = Effect.read(equation, inputs, f"{place}#{effectful}")
+            effect = effect._replace(fixed=env.are_fixed(equation.invars[len(inputs) - len(effect.leaves) :]))
             answer = perform(handlers, contexts, records, effect, 0)
             env.write(equation, [conform(answer, equation.outvars[0].aval)])
         elif has_sites(equation):
             effectful += 1
             rule = CONTROL.get(equation.primitive.name, not_supported)
-            inner = functools.partial(run, place=f"{place}#{effectful}")
-            outputs, new = rule(inner, handlers, contexts, equation, inputs)
+            outputs, new = rule(_inner(handlers, f"{place}#{effectful}"), handlers, contexts, equation, inputs)
             for record, more in zip(records, new, strict=True):
                 record.update(more)
             env.write(equation, outputs)
         else:
-            env.write(equation, evaluate(equation, inputs))
+            env.write(equation, evaluate(equation, inputs), env.are_fixed(equation.invars))
     return env.outputs(), records
+
+
+def _inner(handlers: Sequence[Handler], place: str) -> Callable[..., tuple[list[Any], Records]]:
+    """`run(contexts, jaxpr, args)` for the rules of `control`; `part` tells the sub-programs of one equation apart."""
+
+    def run(contexts: Sequence[Context], jaxpr: Any, args: Sequence[Any], part: str = "") -> tuple[list[Any], Records]:
+        return interpret(handlers, contexts, jaxpr, args, place + part)
+
+    return run
 
 
 def perform(

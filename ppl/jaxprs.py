@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 from jax.extend import core as jex
 from jax.interpreters import partial_eval as pe
 
@@ -30,14 +28,34 @@ def sub_jaxprs(equation: Any) -> Iterator[Any]:
     return iter(jex.jaxprs_in_params(equation.params))
 
 
-class Environment:
-    """The values of a jaxpr's variables while it is interpreted."""
+CONDITION, BODY = "c", "b"  # of a while_loop
 
-    def __init__(self, closed: Any, args: Sequence[Any]) -> None:
+
+def parts(equation: Any) -> Iterator[tuple[str, Any]]:
+    """The jaxprs inside of an equation, and what tells them apart in the place of an anonymous draw.
+
+    The branches of a cond share their places, as they may share names: only one of them runs.
+    """
+    if equation.primitive.name == "while":
+        yield CONDITION, equation.params["cond_jaxpr"]
+        yield BODY, equation.params["body_jaxpr"]
+    else:
+        yield from (("", sub) for sub in sub_jaxprs(equation))
+
+
+class Environment:
+    """The values of a jaxpr's variables while it is interpreted.
+
+    `fixed` are the variables that follow from constants and, if these are `arguments` of the whole program, from the
+    inputs: they are no draws, and what is wrong with them is wrong with the program or its data.
+    """
+
+    def __init__(self, closed: Any, args: Sequence[Any], arguments: bool = False) -> None:
         # From jax 0.11 on a ClosedJaxpr is a Jaxpr: `.jaxpr` returns it and `.consts` stays.
         self.jaxpr = closed.jaxpr
         self.values = dict(zip(self.jaxpr.constvars, closed.consts, strict=True))
         self.values |= dict(zip(self.jaxpr.invars, args, strict=True))
+        self.fixed = {*self.jaxpr.constvars, *(self.jaxpr.invars if arguments else ())}
 
     def read(self, atom: Any) -> Any:
         return atom.val if isinstance(atom, jex.Literal) else self.values[atom]
@@ -45,8 +63,13 @@ class Environment:
     def inputs(self, equation: Any) -> list[Any]:
         return [self.read(v) for v in equation.invars]
 
-    def write(self, equation: Any, outputs: Sequence[Any]) -> None:
+    def are_fixed(self, atoms: Sequence[Any]) -> bool:
+        return all(isinstance(v, jex.Literal) or v in self.fixed for v in atoms)
+
+    def write(self, equation: Any, outputs: Sequence[Any], fixed: bool = False) -> None:
         self.values.update(zip(equation.outvars, outputs, strict=True))
+        if fixed:
+            self.fixed.update(equation.outvars)
 
     def outputs(self) -> list[Any]:
         return [self.read(v) for v in self.jaxpr.outvars]
@@ -185,36 +208,6 @@ def evaluate_known(closed: Any, unknown: Sequence[bool], inputs: Sequence[Any]) 
     given = [x for x, n in zip(inputs, needed, strict=True) if n]
     numbers = iter(jex.jaxpr_as_fun(jex.ClosedJaxpr(jaxpr, closed.consts))(*given))
     return [next(numbers) if k else o for k, o in zip(known, out, strict=True)]
-
-
-def difference(first: Any, second: Any) -> str | None:
-    """What differs between two traces of one function, in words; None if they are the same program."""
-    for a, b in zip(first.consts, second.consts, strict=False):
-        if a is not b and not _same(a, b):
-            return f"an array of shape {jnp.shape(a)} that the model closes over"
-    if len(first.jaxpr.eqns) != len(second.jaxpr.eqns):
-        return "the number of equations"
-    for e, f in zip(first.jaxpr.eqns, second.jaxpr.eqns, strict=True):
-        if e.primitive is not f.primitive:
-            return f"the operation {e.primitive} (now {f.primitive})"
-        for x, y in zip(e.invars, f.invars, strict=False):
-            if isinstance(x, jex.Literal) and isinstance(y, jex.Literal) and not _same(x.val, y.val):
-                return f"a number ({x.val}, then {y.val})"
-        for x, y in zip(sub_jaxprs(e), sub_jaxprs(f), strict=True):
-            inside = difference(close(x), close(y))
-            if inside is not None:
-                return inside
-    return None
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, jax.core.Tracer) or isinstance(b, jax.core.Tracer):
-        return True  # belongs to a trace further out; not ours to compare
-    if jnp.shape(a) != jnp.shape(b) or jnp.result_type(a) != jnp.result_type(b):
-        return False
-    if jnp.issubdtype(jnp.result_type(a), jax.dtypes.prng_key):
-        a, b = jax.random.key_data(a), jax.random.key_data(b)
-    return np.array_equal(np.asarray(a), np.asarray(b), equal_nan=jnp.issubdtype(jnp.result_type(a), jnp.inexact))
 
 
 def avals(closed: Any) -> list[jax.ShapeDtypeStruct]:

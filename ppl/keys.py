@@ -24,6 +24,8 @@ def as_key(key: Any, call: str) -> jax.Array:
         ArgumentTypeError: None, several keys at once, or something else.
     """
     if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+        if not -(2**63) <= key < 2**64:
+            raise ArgumentTypeError(f"{call} needs a key of at most 64 bits, and got the int {key}.")
         return jax.random.key(key)
     if isinstance(key, (jax.Array, np.ndarray)):
         if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
@@ -32,7 +34,10 @@ def as_key(key: Any, call: str) -> jax.Array:
         elif key.ndim == 0 and jnp.issubdtype(key.dtype, jnp.integer):
             return jax.random.key(key)
         elif key.ndim == 1 and key.dtype == jnp.uint32:
-            return jax.random.wrap_key_data(jnp.asarray(key))
+            words = jax.eval_shape(lambda: jax.random.key_data(jax.random.key(0))).shape
+            if key.shape == words:
+                return jax.random.wrap_key_data(jnp.asarray(key))
+            raise ArgumentTypeError(f"{call} needs an old-style key of shape {words}, and got shape {key.shape}.")
         shape = key.shape if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key.shape[:-1]
         if shape:
             raise ArgumentTypeError(

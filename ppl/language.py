@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from storax import plates
+from storax import plates, refusing  # noqa: F401  (its rules are registered by the import)
 from storax.data import as_data, as_real, as_value
 from storax.distributions import Distribution, Unit
 from storax.errors import ArgumentTypeError, ShapeError

@@ -7,17 +7,25 @@ handler to the list.
 from __future__ import annotations
 
 import functools
+import inspect
+import types
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from storax.effects import Handler, Sites
-from storax.errors import ArgumentTypeError, ControlFlowError
+from storax.errors import ArgumentTypeError, ControlFlowError, nearest
 from storax.interpreting import Records, interpret
 from storax.sources import plain_errors
 from storax.staging import Staged, stage
 from storax.surveying import beyond, survey, views
+from storax.translating import in_words
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+_TRANSFORMATIONS: list[str] = []  # the methods of `Model` that users know
+
+_NO_PLAIN_FUNCTION = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
 
 
 class Model:
@@ -52,6 +60,12 @@ class Model:
                 f"{call} needs a model, a Python function, and got {type(model).__name__}. Pass the function itself, "
                 f"{call}(model, ...)(*args), not what it returns."
             )
+        if any(is_kind(model) for is_kind in _NO_PLAIN_FUNCTION):
+            raise ArgumentTypeError(
+                f"{call} needs a model, a plain Python function, and {getattr(model, '__name__', 'this')} is a "
+                f"generator or an async function, which does not run when it is called. Use `return` in place of "
+                f"`yield`, and `def` in place of `async def`."
+            )
         return cls(model)
 
     def handled_by(self, handler: Handler) -> Model:
@@ -80,7 +94,8 @@ class Model:
         for handler, seen in zip(self.handlers, sites, strict=True):
             _check_loops(handler, seen)
         contexts = [h.context(seen) for h, seen in zip(self.handlers, sites, strict=True)]
-        outputs, records = interpret(self.handlers, contexts, staged.closed, arrays)
+        with in_words():  # an array of an earlier trace is found only now
+            outputs, records = interpret(self.handlers, contexts, staged.closed, arrays)
         return staged.output(outputs), records
 
     def sites(self, staged: Staged) -> Sites:
@@ -89,8 +104,13 @@ class Model:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         # Only reached for what is not there: the methods are registered by `transformation`.
-        known = ", ".join(n for n in vars(Model) if not n.startswith("_"))
-        raise AttributeError(f"a model has no method {name!r}. It has: {known}.")
+        raise AttributeError(f"a model has no method {name!r}. {nearest(name, _TRANSFORMATIONS)}")
+
+    def __get__(self, instance: Any, owner: Any = None) -> Model:
+        """As an attribute of a class: a method, like the function it was made of."""
+        if instance is None or not isinstance(self.function, types.FunctionType):
+            return self
+        return Model(types.MethodType(self.function, instance), self.handlers)
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", repr(self.function))
@@ -127,4 +147,5 @@ def transformation(f: F) -> F:
     """Decorate a public function whose first argument is a model: it becomes a method of `Model` too."""
     public = plain_errors(f)
     setattr(Model, f.__name__, public)
+    _TRANSFORMATIONS.append(f.__name__)
     return public  # type: ignore[return-value]

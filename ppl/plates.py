@@ -6,6 +6,7 @@ The open plates are a value of JAX's own trace context: a jitted function called
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -39,13 +40,14 @@ def plate(
 
     Args:
         name: names the axis in the results; and the site of the subsample, if there is one.
-        size: number of copies, a Python int, at least 1.
+        size: number of copies, a Python int, not negative.
         subsample_size: take only that many, chosen at random without replacement; log densities inside are multiplied
             by `size / subsample_size`, so that their sum is unbiased for all copies.
         dim: the batch axis, counted from the right: -1, -2, ...  Default: the rightmost one that is free.
 
     Returns:
-        A context manager; `with ... as indices` gives the copies' indices, an integer array.
+        A context manager, which may be entered again; `with ... as indices` gives the copies' indices, an integer
+        array.
 
     Raises:
         ShapeError: a site inside whose batch has another size at that axis.
@@ -61,7 +63,7 @@ def plate(
     return plain_errors(_checked)(name, size, subsample_size, dim)
 
 
-def _checked(name: Any, size: Any, subsample_size: Any, dim: Any) -> Any:
+def _checked(name: Any, size: Any, subsample_size: Any, dim: Any) -> _Plate:
     check_name(name, "sx.plate")
     for what, n in (("size", size), ("subsample_size", subsample_size)):
         if n is None and what == "subsample_size":
@@ -69,19 +71,39 @@ def _checked(name: Any, size: Any, subsample_size: Any, dim: Any) -> Any:
         if not isinstance(n, (int, np.integer)) or isinstance(n, bool):
             raise ArgumentTypeError(
                 f"plate {name!r} needs a Python int as its {what}, and got {n!r}: the number of copies is part of the "
-                f"program. For an array's length use y.shape[0] or len(y)."
+                f"program. For an array's length use y.shape[0] or len(y); a NumPy integer that is an argument of the "
+                f"model is traced, so pass int(n)."
             )
-        if n < 1:
-            raise SettingsError(f"plate {name!r} needs a {what} of at least 1, and got {n}.")
+        least = 0 if what == "size" else 1
+        if n < least:
+            raise SettingsError(f"plate {name!r} needs a {what} of at least {least}, and got {n}.")
     if subsample_size is not None and subsample_size > size:
         raise SettingsError(f"plate {name!r} cannot take {subsample_size} of {size} copies without replacement.")
     if dim is not None and (not isinstance(dim, int) or dim >= 0):
         raise SettingsError(f"plate {name!r}: `dim` counts batch axes from the right, -1, -2, ..., and got {dim!r}.")
-    return _plate(name, int(size), int(subsample_size or size), dim)
+    return _Plate(name, int(size), int(subsample_size or size), dim)
+
+
+class _Plate(contextlib.AbstractContextManager[jax.Array]):
+    """May be entered again, after it was left."""
+
+    def __init__(self, *settings: Any) -> None:
+        self._settings = settings
+        self._entered = threading.local()  # a model may run in several threads at once
+
+    @plain_errors
+    def __enter__(self) -> jax.Array:
+        block = _opened(*self._settings)
+        indices = block.__enter__()
+        self._entered.blocks = [*getattr(self._entered, "blocks", []), block]
+        return indices
+
+    def __exit__(self, *exception: Any) -> bool | None:
+        return self._entered.blocks.pop().__exit__(*exception)
 
 
 @contextlib.contextmanager
-def _plate(name: str, size: int, taken: int, dim: int | None) -> Iterator[jax.Array]:
+def _opened(name: str, size: int, taken: int, dim: int | None) -> Iterator[jax.Array]:
     outer = _open.value
     if any(f.name == name for f in outer):
         raise ModelError(f"plate {name!r} is already open here. Name the inner one differently.")
@@ -98,7 +120,7 @@ def _plate(name: str, size: int, taken: int, dim: int | None) -> Iterator[jax.Ar
             site = Site(name, tree, source=user_line())
             note(site.label)
             indices = bind_sample(leaves, site)
-    with _open((*outer, Frame(name, taken, dim, size / taken))):
+    with _open((*outer, Frame(name, taken, dim, size / taken if size else 1.0))):
         yield indices
 
 

@@ -11,6 +11,7 @@ the model and every JAX transformation can carry it.
 
 from __future__ import annotations
 
+import contextvars
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -73,6 +74,19 @@ class Site:
         """The distribution of one lane, from the leaves of one lane."""
         return jax.tree.unflatten(self.tree, leaves[: self.tree.num_leaves])
 
+    def one_lane(self, leaves: Sequence[Any]) -> list[jax.ShapeDtypeStruct]:
+        """The shapes and dtypes that the leaves have in one lane."""
+        carried = [sum(mapped[i] for _, mapped in self.lanes) for i in range(len(leaves))]
+        return [
+            jax.ShapeDtypeStruct(jnp.shape(x)[k:], jnp.result_type(x), weak_type=bool(getattr(x, "weak_type", False)))
+            for x, k in zip(leaves, carried, strict=True)
+        ]
+
+    def aval(self, leaves: Sequence[Any]) -> Any:
+        """The shape and dtype of a draw, `[*lanes, *shape, *batch, *event]`."""
+        d = self.distribution(self.one_lane(leaves))
+        return jax.core.ShapedArray(self.lane_shape + self.shape + tuple(d.shape), jnp.dtype(d.dtype))
+
     def over_lanes(self, f: Callable[..., Any], extra: int) -> Callable[..., Any]:
         """Lift `f(*extra_arguments, *leaves)` over the lanes; the extra arguments carry every lane in front."""
         for size, mapped in reversed(self.lanes):
@@ -93,12 +107,7 @@ class Site:
 
 
 def _sample_aval(*leaves: Any, site: Site) -> Any:
-    carried = [sum(mapped[i] for _, mapped in site.lanes) for i in range(len(leaves))]
-    one_lane = [
-        jax.ShapeDtypeStruct(x.shape[k:], x.dtype, weak_type=x.weak_type) for x, k in zip(leaves, carried, strict=True)
-    ]
-    d = site.distribution(one_lane)
-    return jax.core.ShapedArray(site.lane_shape + site.shape + tuple(d.shape), jnp.dtype(d.dtype))
+    return site.aval(leaves)
 
 
 def _value_aval(value: Any, *_: Any, site: Site) -> Any:
@@ -107,7 +116,9 @@ def _value_aval(value: Any, *_: Any, site: Site) -> Any:
 
 def unhandled(*_: Any, site: Site) -> Any:
     """Nobody has said what this choice is."""
-    call = f"sx.seed(model, jax.random.key(0))(...), or give its value: sx.condition(model, {{{site.name!r}: value}})"
+    call = "sx.seed(model, jax.random.key(0))(...)"
+    if site.name:
+        call += f", or give its value: sx.condition(model, {{{site.name!r}: value}})"
     raise UnhandledSiteError(
         f"{site.label} was reached and no handler gave it a value: a model is a program of random choices, and "
         f"somebody has to say what they are. Wrap the model, {call}."
@@ -133,6 +144,21 @@ def _jvp_of_sample(primals: Any, tangents: Any, *, site: Site) -> Any:
     )
 
 
+# JAX linearises an `observe` or a `mark` by the rule below: then what is known must stay known.
+_linearizing: contextvars.ContextVar[bool] = contextvars.ContextVar("linearizing", default=False)
+
+
+def _jvp_of_value(p: Any) -> Callable[..., Any]:
+    def rule(primals: Any, tangents: Any, *, site: Site) -> Any:
+        token = _linearizing.set(True)
+        try:
+            return p.bind(*primals, site=site), tangents[0]
+        finally:
+            _linearizing.reset(token)
+
+    return rule
+
+
 def _primitive(kind: str) -> Any:
     p = jex.Primitive(kind)
     has_value = kind != "sample"
@@ -141,7 +167,7 @@ def _primitive(kind: str) -> Any:
     if has_value:  # nothing is left to decide: outside of all handlers the value is the value
         p.def_impl(lambda value, *_, site: value)
         mlir.register_lowering(p, mlir.lower_fun(lambda value, *_, site: value, multiple_results=False))
-        ad.primitive_jvps[p] = lambda primals, tangents, *, site: (p.bind(*primals, site=site), tangents[0])
+        ad.primitive_jvps[p] = _jvp_of_value(p)
     else:
         p.def_impl(unhandled)
         mlir.register_lowering(p, lambda ctx, *_, site: unhandled(site=site))
@@ -152,8 +178,9 @@ def _primitive(kind: str) -> Any:
 
     def keep_in_loop(trace: Any, *tracers: Any, site: Site) -> Any:
         # jax.grad hoists loop-invariant equations out of a scan: three draws would become one.
-        unknown = [trace.instantiate_const(t) for t in tracers]
-        return trace.default_process_primitive(p, unknown, {"site": site})
+        if not (_linearizing.get() and all(t.is_known() for t in tracers)):
+            tracers = tuple(trace.instantiate_const(t) for t in tracers)
+        return trace.default_process_primitive(p, tracers, {"site": site})
 
     pe.custom_partial_eval_rules[p] = keep_in_loop
     return p

@@ -7,17 +7,22 @@ and `jnp.zeros(n)` works for a Python `n`.  Lists of numbers and pandas objects 
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from storax.data import as_data
-from storax.errors import ControlFlowError, StoraxError
-from storax.sources import last_user_line, reached
-from storax.surroundings import IMMUTABLE, Surroundings
+from storax.errors import StoraxError
+from storax.lasting import VALUES, is_table, same_value
+from storax.sources import reached
+from storax.surroundings import Surroundings
+from storax.translating import in_words
 
 
 class Staged(NamedTuple):
@@ -35,37 +40,24 @@ class Staged(NamedTuple):
 
 
 class Split(NamedTuple):
-    """Arguments taken apart: `arrays` are traced, `static` (hashable, or None if it must not be cached) is not."""
+    """Arguments taken apart: `arrays` are traced, `rest` is part of the program (with holes for the arrays).
+
+    `key` tells choices of the rest apart, by identity for `changeable` objects, whose inside may change;
+    `tables`: pandas objects are among the arrays.
+    """
 
     arrays: list[Any]
     rest: list[Any]
     tree: Any
     key: Any
+    changeable: list[Any]
+    tables: bool
 
     def merge(self, arrays: Sequence[Any]) -> tuple[Any, Any]:
         """`(args, kwargs)` with these arrays."""
         remaining = iter(arrays)
         leaves = [next(remaining) if x is _HOLE else x for x in self.rest]
         return jax.tree.unflatten(self.tree, leaves)
-
-
-@jax.tree_util.register_pytree_node_class
-class Opaque:
-    """What a model returns that is no array, a string say: part of the tree of its output."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def tree_flatten(self) -> tuple[tuple[()], Any]:
-        return (), self.value
-
-    @classmethod
-    def tree_unflatten(cls, value: Any, _: Any) -> Opaque:
-        return cls(value)
-
-
-def _is_number(x: Any) -> bool:
-    return _is_array(x) or isinstance(x, (bool, int, float, complex))
 
 
 class _Hole:
@@ -76,27 +68,96 @@ class _Hole:
 _HOLE = _Hole()
 
 
-def split(args: Any, kwargs: Any) -> Split:
-    leaves, tree = jax.tree.flatten((args, kwargs), is_leaf=_is_data)
-    leaves = [as_data(x, "An argument of the model") if _is_data(x) else x for x in leaves]
+def split(args: Any, kwargs: Any, f: Callable[..., Any] | None = None) -> Split:
+    """The arguments of `f`, whose signature is for error messages alone."""
+    leaves, tree = jax.tree.flatten((args, kwargs), is_leaf=is_data)
+    tables = False
+    for i, x in enumerate(leaves):
+        if is_data(x):
+            tables = tables or is_table(x)
+            leaves[i] = _as_argument(x, i, args, kwargs, f)
     arrays = [x for x in leaves if _is_array(x)]
     rest = [_HOLE if _is_array(x) else x for x in leaves]
-    cacheable = all(x is _HOLE or isinstance(x, IMMUTABLE) for x in rest)
-    key = (tree, tuple((type(x), x) for x in rest)) if cacheable else None
-    return Split(arrays, rest, tree, key)
+    key = (tree, tuple(_key(x) for x in rest))
+    return Split(arrays, rest, tree, key, [x for x in rest if not isinstance(x, (_Hole, *VALUES))], tables)
+
+
+def _key(x: Any) -> Any:
+    """0.0 and -0.0 are different numbers, 1 and 1.0 different types, and nan is nan."""
+    if isinstance(x, (float, complex)):
+        return type(x), repr(x)
+    return (type(x), x) if isinstance(x, (_Hole, *VALUES)) else id(x)
+
+
+def _as_argument(x: Any, position: int, args: Any, kwargs: Any, f: Any) -> Any:
+    try:
+        return as_data(x, "An argument of the model")
+    except StoraxError as error:
+        paths = jax.tree_util.tree_flatten_with_path((args, kwargs), is_leaf=is_data)[0]
+        what = f"The argument {argument_name(paths[position][0], f)} of the model"
+        error.args = (str(error).replace("An argument of the model", what),)
+        raise
+
+
+def argument_name(path: Sequence[Any], f: Any) -> str:
+    """`'y'`, or `'y'['height'][0]`: an argument of f by its name, given its path in `(args, kwargs)`."""
+    which, (first, *rest) = path[0].idx, path[1:]
+    name = repr(first.key) if which else str(first.idx)
+    with contextlib.suppress(TypeError, ValueError):
+        names = [p.name for p in inspect.signature(f).parameters.values() if p.kind <= p.POSITIONAL_OR_KEYWORD]
+        name = repr(names[first.idx]) if not which and first.idx < len(names) else name
+    return name + jax.tree_util.keystr(tuple(rest))
 
 
 def _is_array(x: Any) -> bool:
     return isinstance(x, (jax.Array, np.ndarray, np.generic))
 
 
-def _is_data(x: Any) -> bool:
-    """NumPy and pandas objects, and lists of numbers."""
+def is_data(x: Any) -> bool:
+    """NumPy and pandas objects, and lists of numbers (a draw is one, too).  A list of arrays stays a list."""
     if isinstance(x, list):
-        return bool(x) and all(isinstance(e, (int, float)) or (isinstance(e, list) and _is_data(e)) for e in x)
+        return bool(x) and all(_is_scalar(e) or (isinstance(e, list) and is_data(e)) for e in x)
+    return isinstance(x, (np.ndarray, np.generic)) or is_table(x)
+
+
+def _is_scalar(x: Any) -> bool:
+    return isinstance(x, (int, float, complex, np.generic)) or (_is_array(x) and x.ndim == 0)
+
+
+@jax.tree_util.register_pytree_node_class
+class Opaque:
+    """What a model returns that is no array, a string say: part of the tree of its output."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def tree_flatten(self) -> tuple[tuple[()], Any]:
+        return (), _Comparable(self.value)
+
+    @classmethod
+    def tree_unflatten(cls, aux: Any, _: Any) -> Opaque:
+        return cls(aux.value)
+
+
+class _Comparable:
+    """Anything, in a tree's structure: JAX compares those, and `==` of a DataFrame is no truth value."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: Any) -> bool:
+        same = isinstance(other, _Comparable) and type(self.value) is type(other.value)
+        return same and (self.value is other.value or same_value(self.value, other.value))
+
+    def __hash__(self) -> int:
+        return hash(type(self.value))
+
+
+def is_number(x: Any) -> bool:
+    """May it be an output of a jaxpr?"""
     if isinstance(x, (np.ndarray, np.generic)):
-        return True
-    return hasattr(x, "__array__") and not isinstance(x, jax.Array) and type(x).__module__.startswith("pandas")
+        return x.dtype.kind in "biufc" or bool(jnp.issubdtype(x.dtype, jnp.inexact))
+    return isinstance(x, (jax.Array, bool, int, float, complex))
 
 
 class Memory:
@@ -105,11 +166,40 @@ class Memory:
 
     def __init__(self) -> None:
         self.surroundings: Surroundings | None = None
-        self.of_arrays: dict[Any, Callable[..., Any]] = {}
+        self.entries: dict[Any, Entry] = {}
 
     def holds(self, f: Callable[..., Any]) -> bool:
         return self.surroundings is None or self.surroundings.still_hold(f)
 
+    def keep(self, key: Any, entry: Entry) -> None:
+        while len(self.entries) >= KEPT:
+            self.entries.pop(next(iter(self.entries)), None)
+        self.entries[key] = entry
+
+
+class Entry:
+    """A function of the arrays alone, for one choice of the other arguments, and what those had in them."""
+
+    def __init__(self, function: Callable[[], Any], parts: Split, memory: Memory) -> None:
+        self.given: Surroundings | None = None
+        parts = parts._replace(arrays=[])
+
+        def of_arrays(*arrays: Any) -> Any:
+            f = function()
+            args, kwargs = parts.merge(arrays)
+            output = f(*args, **kwargs)
+            memory.surroundings = Surroundings(f)  # now, as the function itself may have changed some
+            self.given = Surroundings(None, parts.changeable) if parts.changeable else None
+            return jax.tree.map(lambda x: x if is_number(x) else Opaque(x), output)
+
+        of_arrays.__name__ = getattr(function(), "__name__", "model")
+        self.of_arrays = of_arrays
+
+    def holds(self, parts: Split) -> bool:
+        return self.given is None or self.given.still_hold(None, parts.changeable)
+
+
+KEPT = 256  # choices of static arguments; the oldest go first
 
 _memories: weakref.WeakKeyDictionary[Callable[..., Any], Memory] = weakref.WeakKeyDictionary()
 
@@ -126,30 +216,15 @@ def _memory_of(f: Callable[..., Any]) -> tuple[Memory, Callable[[], Any]]:
 
 
 def _of_arrays(f: Callable[..., Any], parts: Split, fresh: bool) -> Callable[..., Any]:
-    """`f` as a function of the arrays alone, the same object for the same static arguments and surroundings."""
+    """`f` as a function of the arrays alone: the same object for the same other arguments and surroundings."""
     memory, ref = _memory_of(f)
-    if not fresh and parts.key is not None and parts.key in memory.of_arrays:
-        return memory.of_arrays[parts.key]
-    structure = parts._replace(arrays=[])
-
-    def of_arrays(*arrays: Any) -> Any:
-        args, kwargs = structure.merge(arrays)
-        function = ref()
-        output = function(*args, **kwargs)
-        memory.surroundings = Surroundings(function)  # now, as the function itself may have changed some
-        return jax.tree.map(lambda x: x if _is_number(x) else Opaque(x), output)
-
-    of_arrays.__name__ = getattr(f, "__name__", "model")
-    if not fresh and parts.key is not None and Surroundings(f).can_be_cached:
-        memory.of_arrays[parts.key] = of_arrays
-    return of_arrays
-
-
-_NEEDS_A_NUMBER = (
-    jax.errors.ConcretizationTypeError,
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerIntegerConversionError,
-)
+    known = memory.entries.get(parts.key)
+    if known is not None and not fresh and known.holds(parts):
+        return known.of_arrays
+    entry = Entry(ref, parts, memory)
+    if not fresh:
+        memory.keep(parts.key, entry)
+    return entry.of_arrays
 
 
 def stage(f: Callable[..., Any], args: Any, kwargs: Any, fresh: bool = False) -> Staged:
@@ -157,25 +232,14 @@ def stage(f: Callable[..., Any], args: Any, kwargs: Any, fresh: bool = False) ->
 
     Raises:
         ControlFlowError: Python needed the value of a traced array.
+        ArgumentTypeError: an argument that cannot be data, by name.
     """
-    parts = split(args, kwargs)
+    parts = split(args, kwargs, f)
     token = reached.set(())
     try:
-        closed, shape = jax.make_jaxpr(_of_arrays(f, parts, fresh), return_shape=True)(*parts.arrays)
-    except _NEEDS_A_NUMBER as error:
-        raise _needs_a_number(error) from None
+        # Under jax.disable_jit JAX would run loops step by step, and there would be no program to stage.
+        with in_words(parts.tables), jax.disable_jit(False):
+            closed, shape = jax.make_jaxpr(_of_arrays(f, parts, fresh), return_shape=True)(*parts.arrays)
     finally:
         reached.reset(token)
     return Staged(closed, parts.arrays, jax.tree.structure(shape))
-
-
-def _needs_a_number(error: Exception) -> StoraxError:
-    line = last_user_line(error.__traceback__)
-    draws = reached.get()
-    seen = f"The sites drawn before it: {', '.join(draws)}. " if draws else ""
-    return ControlFlowError(
-        f"Python needed the number behind a traced array at {line} (an `if`, `while`, int(), float() or a NumPy call). "
-        f"{seen}A draw, and an array given to the model, has no value while the model is traced. Choose with "
-        f"jnp.where, jax.lax.cond or a mixture, compute with jnp instead of np, and pass numbers that decide the "
-        f"model's structure as Python ints."
-    )

@@ -8,20 +8,25 @@ one lane; the handlers give its sites their values, and only then is it vmapped.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend import core as jex
 from jax.interpreters import ad, batching, mlir
 
 from storax import jaxprs
+from storax.data import as_data
 from storax.effects import Context, Effect, Handler, Perform
-from storax.errors import ArgumentTypeError, ModelError, ShapeError
+from storax.errors import ArgumentTypeError, ControlFlowError, ModelError, ShapeError
 from storax.interpreting import interpret
 from storax.primitives import unhandled
 from storax.sources import plain_errors
+from storax.staging import argument_name, is_data, is_number
 from storax.surveying import survey
+from storax.translating import in_words
+from storax.validation import as_shape
 
 vmap_p = jex.Primitive("storax_vmap")
 vmap_p.multiple_results = True
@@ -50,6 +55,10 @@ def _batch(axis: Any, inputs: Sequence[Any], dims: Sequence[Any], **params: Any)
     """jax.vmap of a `sx.vmap` is a `sx.vmap` of it: the lanes outside come first."""
     inputs = [x if d is None else jnp.moveaxis(x, d, 0) for x, d in zip(inputs, dims, strict=True)]
     mapped = tuple(d is not None for d in dims)
+    if not jaxprs.has_sites(params["jaxpr"]):  # nothing for a handler to see
+        run = jax.vmap(lambda *xs: _run(*xs, **params), [0 if m else None for m in mapped], axis_size=axis.size)
+        out = run(*inputs)
+        return out, [0] * len(out)
     lane = [jax.ShapeDtypeStruct(x.shape[m:], x.dtype) for x, m in zip(inputs, mapped, strict=True)]
     closed = jax.make_jaxpr(lambda *xs: vmap_p.bind(*xs, **params))(*lane)
     out = vmap_p.bind(*inputs, jaxpr=closed, mapped=mapped, size=axis.size)
@@ -57,6 +66,13 @@ def _batch(axis: Any, inputs: Sequence[Any], dims: Sequence[Any], **params: Any)
 
 
 def _jvp(primals: Any, tangents: Any, **params: Any) -> Any:
+    if jaxprs.has_sites(params["jaxpr"]):
+        sites = ", ".join(i.site.label for i in survey(params["jaxpr"]).values())
+        raise ControlFlowError(
+            f"jax.grad or jax.jvp reached an sx.vmap with {sites} in its body, whose density would be lost. Sample "
+            f"outside of the differentiated function and pass the values in; or differentiate the handled function, "
+            f"jax.grad(sx.seed(model, key)), not sx.seed(jax.grad(model), key)."
+        )
     tangents = tuple(ad.instantiate_zeros(t) for t in tangents)
     return jax.jvp(lambda *xs: tuple(_run(*xs, **params)), tuple(primals), tangents)
 
@@ -100,8 +116,9 @@ def vmap(
         The vectorised function.  Each lane draws for itself.
 
     Raises:
-        ShapeError: mapped axes of different sizes, or none at all.
-        ArgumentTypeError: `in_axes` does not fit the arguments, or an output axis is None.
+        ShapeError: mapped axes of different sizes, or none at all; an axis that an array does not have.
+        ArgumentTypeError: `in_axes` or `out_axes` does not fit, or what is no array is mapped.
+        ControlFlowError: the body is differentiated, and has sites.
 
     >>> import jax, storax as sx
     >>> def lane(positive):
@@ -112,41 +129,127 @@ def vmap(
     [True, False]
     """
 
-    if any(a is None for a in jax.tree.leaves(out_axes, is_leaf=lambda a: a is None)):
-        raise ArgumentTypeError(f"sx.vmap stacks every output: out_axes={out_axes!r} may not contain None.")
+    if not callable(f):
+        raise ArgumentTypeError(f"sx.vmap needs a function first, the body of one lane, and got {type(f).__name__}.")
+    if axis_size is not None:
+        (axis_size,) = as_shape(axis_size, "sx.vmap: `axis_size`")
+    _check_axes(in_axes, "in_axes", allow_none=True)
+    _check_axes(out_axes, "out_axes", allow_none=False)
 
     @plain_errors
     def vectorised(*args: Any, **kwargs: Any) -> Any:
-        leaves, tree = jax.tree.flatten((args, kwargs))
-        axes = [*_axes(in_axes, args), *(0 for _ in jax.tree.leaves(kwargs))]
-        lanes = [jnp.moveaxis(jnp.asarray(x), a, 0) for x, a in zip(leaves, axes, strict=True) if a is not None]
-        size = _size(lanes, axis_size)
+        lanes = Lanes.of(f, in_axes, args, kwargs)
+        size = _size(lanes.mapped, axis_size)
 
         def body(*lane: Any) -> Any:
-            remaining = iter(lane)
-            merged = [x if a is None else next(remaining) for x, a in zip(leaves, axes, strict=True)]
-            args, kwargs = jax.tree.unflatten(tree, merged)
-            return f(*args, **kwargs)
+            args, kwargs = lanes.merge(lane)
+            return jax.tree.map(_checked_output, f(*args, **kwargs))
 
-        one = [jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for x in lanes]
-        closed, shape = jax.make_jaxpr(body, return_shape=True)(*one)
+        one = [jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for x in lanes.mapped]
+        with in_words():
+            closed, shape = jax.make_jaxpr(body, return_shape=True)(*one)
+        _refuse_collectives(closed)
         shared, closed = jaxprs.hoist_constants(closed)
-        mapped = (False,) * len(shared) + (True,) * len(lanes)
-        out = vmap_p.bind(*shared, *lanes, jaxpr=closed, mapped=mapped, size=size)
-        outputs = jax.tree.unflatten(jax.tree.structure(shape), out)
-        return jax.tree.map(lambda a, x: jnp.moveaxis(x, 0, a), jax.tree.broadcast(out_axes, outputs), outputs)
+        mapped = (False,) * len(shared) + (True,) * len(lanes.mapped)
+        out = vmap_p.bind(*shared, *lanes.mapped, jaxpr=closed, mapped=mapped, size=size)
+        return _moved(out_axes, jax.tree.unflatten(jax.tree.structure(shape), out))
 
     return vectorised
 
 
+class Lanes(NamedTuple):
+    """The arguments of all lanes: `mapped` with the lanes in front, the others as they are."""
+
+    mapped: list[Any]
+    leaves: list[Any]
+    axes: list[int | None]
+    tree: Any
+
+    @classmethod
+    def of(cls, f: Callable[..., Any], in_axes: Any, args: Any, kwargs: Any) -> Lanes:
+        paths, tree = jax.tree_util.tree_flatten_with_path((args, kwargs), is_leaf=_is_argument)
+        names = [f"sx.vmap: the argument {argument_name(path, f)}" for path, _ in paths]
+        leaves = [as_data(x, name) if is_data(x) else x for name, (_, x) in zip(names, paths, strict=True)]
+        args, kwargs = jax.tree.unflatten(tree, leaves)
+        axes = [*_axes(in_axes, args), *(0 for _ in jax.tree.leaves(kwargs, is_leaf=_is_none))]
+        axes = [None if x is None else a for a, x in zip(axes, leaves, strict=True)]
+        mapped = [_in_front(x, a, n) for x, a, n in zip(leaves, axes, names, strict=True) if a is not None]
+        return cls(mapped, leaves, axes, tree)
+
+    def merge(self, lane: Sequence[Any]) -> tuple[Any, Any]:
+        """`(args, kwargs)` of one lane."""
+        remaining = iter(lane)
+        merged = [x if a is None else next(remaining) for x, a in zip(self.leaves, self.axes, strict=True)]
+        return jax.tree.unflatten(self.tree, merged)
+
+
+def _is_none(x: Any) -> bool:
+    return x is None
+
+
+def _is_argument(x: Any) -> bool:
+    return x is None or is_data(x)
+
+
+def _check_axes(axes: Any, what: str, allow_none: bool) -> None:
+    for a in jax.tree.leaves(axes, is_leaf=_is_none):
+        if a is None and not allow_none:
+            raise ArgumentTypeError(f"sx.vmap stacks every output: {what}={axes!r} may not contain None.")
+        if a is not None and (isinstance(a, bool) or not isinstance(a, (int, np.integer))):
+            allowed = "ints and None" if allow_none else "ints"
+            raise ArgumentTypeError(f"sx.vmap: {what} must be made of {allowed}, and got {axes!r}.")
+
+
+def _in_front(x: Any, axis: int, what: str) -> jax.Array:
+    """The array with the mapped axis first."""
+    if not is_number(x):
+        raise ArgumentTypeError(f"{what} is no array, and has no axis to map: {x!r}. Give it the axis None in in_axes.")
+    x = jnp.asarray(x)
+    if not -x.ndim <= axis < x.ndim:
+        raise ShapeError(
+            f"{what} has shape {x.shape}, which has no axis {axis} to map. For an argument that all lanes share, give "
+            f"it the axis None in in_axes."
+        )
+    return jnp.moveaxis(x, axis, 0)
+
+
+def _checked_output(x: Any) -> Any:
+    if not is_number(x):
+        raise ArgumentTypeError(f"sx.vmap: the body returns {x!r}, which is no array and cannot be stacked.")
+    return x
+
+
+def _refuse_collectives(closed: Any) -> None:
+    """An axis name belongs to a jax.vmap around, which is over by the time the lanes are run."""
+    names = sorted(str(e.name) for e in closed.effects if type(e).__name__ == "NamedAxisEffect")
+    if names:
+        raise ControlFlowError(
+            f"sx.vmap: the body uses the axis name {', '.join(map(repr, names))} of a jax.vmap around it (lax.psum, "
+            f"lax.axis_index, ...). Compute that outside of sx.vmap and pass it in, or make the outer one sx.vmap and "
+            f"take the sum over its result."
+        )
+
+
+def _moved(out_axes: Any, outputs: Any) -> Any:
+    """The outputs with their lanes, which come first, at these axes."""
+    prefix = tuple(out_axes) if isinstance(out_axes, list) and isinstance(outputs, tuple) else out_axes
+    try:
+        axes = jax.tree.broadcast(prefix, outputs)
+    except ValueError as error:
+        raise ArgumentTypeError(f"sx.vmap: out_axes={out_axes!r} does not fit the outputs. {error}") from None
+    for a, x in zip(jax.tree.leaves(axes), jax.tree.leaves(outputs), strict=True):
+        if not -x.ndim <= a < x.ndim:
+            raise ShapeError(f"sx.vmap: out_axes={out_axes!r}, and an output with its lanes has shape {x.shape}.")
+    return jax.tree.map(lambda a, x: jnp.moveaxis(x, 0, a), axes, outputs)
+
+
 def _axes(in_axes: Any, args: tuple[Any, ...]) -> list[int | None]:
-    is_none = lambda x: x is None  # noqa: E731
     prefix = tuple(in_axes) if isinstance(in_axes, list) else in_axes
     try:
-        full = jax.tree.broadcast(prefix, args, is_leaf=is_none)
+        full = jax.tree.broadcast(prefix, args, is_leaf=_is_none)
     except ValueError as error:
         raise ArgumentTypeError(f"sx.vmap: in_axes={in_axes!r} does not fit the arguments. {error}") from None
-    return jax.tree.leaves(full, is_leaf=is_none)
+    return jax.tree.leaves(full, is_leaf=_is_none)
 
 
 def _size(lanes: Sequence[Any], axis_size: int | None) -> int:

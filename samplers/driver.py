@@ -26,7 +26,7 @@ LOCATE, SEARCH, SAMPLE = 0, 1, 2  # evaluate the start; find a first step size; 
 TRIPS = 256  # for which uniforms are made at once
 MISSING = 2**30  # a row that no buffer has
 # Statistics and their types (None: the positions'); on the way they share one table of floats.
-COLUMNS: dict[str, Any] = {"lp": None, "energy": None, "diverging": bool, "tree_depth": jnp.int32,
+COLUMNS: dict[str, Any] = {"lp": None, "energy": None, "diverging": bool, "undefined": bool, "tree_depth": jnp.int32,
                            "reached_max_treedepth": bool, "n_steps": jnp.int32, "step_size": None,
                            "acceptance_rate": None}  # fmt: skip
 

@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import jax.numpy as jnp
 import numpy as np
 
 from storax.errors import SamplingWarning
+from storax.samplers.nuts import Kernel
 from storax.samplers.posterior import Posterior
+from storax.samplers.settings import Settings
 from storax.sources import user_stacklevel
 
+FAR, LONG = 1e12, 1e3  # a coordinate of R^n, and a step in units of the metric, that no proper posterior asks for
 
-def warn_about(posterior: Posterior, num_warmup: int, max_tree_depth: int) -> None:
-    """Warn once, with every complaint about the run."""
-    complaints = list(_complaints(posterior, num_warmup, max_tree_depth))
+
+def warn_about(
+    posterior: Posterior, positions: np.ndarray, settings: Settings, kernel: Kernel, empty: Sequence[str] = ()
+) -> None:
+    """Warn once, with every complaint about the run.
+
+    Args:
+        posterior: the draws.
+        positions: the draws in R^n, `[chain, draw, d]`.
+        settings: of the run.
+        kernel: of the run.
+        empty: observed sites without observations.
+    """
+    complaints = [f"There are no observations of {label}: it says nothing about the others." for label in empty]
+    if not settings.num_warmup and kernel.step_size is None:
+        complaints.append(
+            "There was no warm-up, and the kernel has no step size: one was guessed from a single step. Give a step "
+            "size and an inverse mass matrix, sx.nuts(step_size=..., inverse_mass_matrix=...), or a warm-up."
+        )
+    complaints += _complaints(posterior, positions, kernel)
     if complaints:
-        warnings.warn("\n".join(f"{c}" for c in complaints), SamplingWarning, stacklevel=user_stacklevel())
+        warnings.warn("\n".join(complaints), SamplingWarning, stacklevel=user_stacklevel())
 
 
-def _complaints(posterior: Posterior, num_warmup: int, max_tree_depth: int) -> Iterator[str]:
+def _complaints(posterior: Posterior, positions: np.ndarray, kernel: Kernel) -> Iterator[str]:
     stats, chains, draws = posterior.stats, posterior.num_chains, posterior.num_samples
+    if (np.abs(positions) > FAR).any() or (stats["step_size"] > LONG).any():
+        yield (
+            f"The posterior looks improper: the chains went as far as {np.abs(positions).max():.1g} with steps up to "
+            f"{stats['step_size'].max():.1g}. Is there a latent site that no prior and no data hold back?"
+        )
     stuck = [c for c in range(chains) if _did_not_move(posterior, c)]
     if stuck:
         step = ", ".join(f"{s:.3g}" for s in stats["step_size"][stuck, -1])
@@ -29,7 +55,14 @@ def _complaints(posterior: Posterior, num_warmup: int, max_tree_depth: int) -> I
             f"density may be nan or flat around them, or vary by many orders of magnitude: look at the warm-up's "
             f"stats, rescale the parameters, start elsewhere with init=."
         )
-    diverging = stats["diverging"].sum(1)
+    undefined = stats["undefined"].sum()
+    if undefined:
+        yield (
+            f"{undefined} of {chains * draws} draws met a density of nan: the model is not defined somewhere that the "
+            f"chains can reach (the log or root of a negative number, say), and no draw comes from there. Guard it "
+            f"with jnp.where, or restrict a prior; sx.log_likelihood at such a value names the site."
+        )
+    diverging = (stats["diverging"] & ~stats["undefined"]).sum(1)
     if diverging.sum():
         yield (
             f"{int(diverging.sum())} of {chains * draws} draws ended in a divergence (by chain: "
@@ -40,10 +73,10 @@ def _complaints(posterior: Posterior, num_warmup: int, max_tree_depth: int) -> I
     deepest = stats["reached_max_treedepth"].mean()
     if deepest > 0.05:
         yield (
-            f"{deepest:.0%} of the draws reached max_tree_depth={max_tree_depth}: slow, not wrong. Rescale the "
+            f"{deepest:.0%} of the draws reached max_tree_depth={kernel.max_tree_depth}: slow, not wrong. Rescale the "
             f"parameters, use sx.nuts(dense_mass=True), or allow more."
         )
-    if num_warmup and not stuck:
+    if not stuck:
         yield from _mixing(posterior)
 
 
@@ -74,7 +107,7 @@ def _did_not_move(posterior: Posterior, chain: int) -> bool:
     """Fewer than 5 % of the transitions changed anything."""
     moved = np.zeros(posterior.num_samples - 1, bool)
     for draws in posterior.samples.values():
-        if np.issubdtype(draws.dtype, np.inexact):
+        if jnp.issubdtype(draws.dtype, jnp.inexact):  # NumPy does not know bfloat16
             x = draws[chain].reshape(posterior.num_samples, -1)
             moved |= (x[1:] != x[:-1]).any(1)
     return len(moved) >= 20 and moved.mean() < 0.05

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,16 +21,10 @@ from storax.samplers.driver import run
 from storax.samplers.health import warn_about
 from storax.samplers.nuts import Kernel, nuts
 from storax.samplers.posterior import Posterior
-from storax.samplers.settings import check_count, check_memory
+from storax.samplers.settings import Settings, check_count, check_memory
 from storax.samplers.starting import find_starts
 from storax.sources import plain_errors
 from storax.staging import Staged, stage
-
-
-class Settings(NamedTuple):
-    num_chains: int
-    num_warmup: int
-    num_samples: int
 
 
 @transformation
@@ -80,10 +74,10 @@ def mcmc(
         check_count("num_warmup", num_warmup, 0),
         check_count("num_samples", num_samples, 1),
     )
-    start_values = gather(init, {}, "sx.mcmc(init=...)")
+    start_values = _start_values(init)
 
     @plain_errors
-    def f(key: Any, /, *args: Any, **kwargs: Any) -> Posterior:
+    def f(key: Any = None, /, *args: Any, **kwargs: Any) -> Posterior:
         key = as_key(key, "sx.mcmc(...)")
         staged = model.stage(*args, **kwargs)
         if not is_concrete([key, staged.arrays, model.handlers, start_values]):
@@ -93,9 +87,17 @@ def mcmc(
             )
         program = _program(model, staged, kernel, settings, args, kwargs)
         examine(model, staged, staged.arrays)
-        return program(model, staged, key, start_values)
+        return program(model, staged, kernel, key, start_values)
 
     return f
+
+
+def _start_values(init: Any) -> dict[str, Any]:
+    if init is not None and not isinstance(init, Mapping):
+        raise ArgumentTypeError(
+            f"sx.mcmc needs the starts by name, sx.mcmc(model, init={{'mu': 1.0}}), and got {type(init).__name__}."
+        )
+    return gather(init, {}, "sx.mcmc(init=...)")
 
 
 class _Program:
@@ -103,7 +105,7 @@ class _Program:
 
     def __init__(self, model: Model, staged: Staged, kernel: Kernel, settings: Settings) -> None:
         self.settings = settings
-        self.kernel, self.kernel_tree = jax.tree.flatten(kernel)
+        kernel_tree = jax.tree.structure(kernel)
         handlers = jax.tree.structure(model.handlers)
         function, closed, out_tree = model.function, staged.closed, staged.out_tree
         # What a compiled program keeps alive must not include the data of the first call.
@@ -118,24 +120,27 @@ class _Program:
 
         def sample(leaves: Any, arrays: Any, kernel_leaves: Any, keys: Any, starts: Any) -> Any:
             d = density(leaves, arrays)
-            kernel = jax.tree.unflatten(self.kernel_tree, kernel_leaves)
+            kernel = jax.tree.unflatten(kernel_tree, kernel_leaves)
             result = run(d.of_vector, keys, starts, kernel=kernel, num_warmup=settings.num_warmup,
                          num_samples=settings.num_samples)  # fmt: skip
-            flat = result.positions.reshape(-1, d.size)
-            named = jax.lax.map(d.quantities, flat, batch_size=min(256, flat.shape[0]))
+            flat = result.positions.reshape(settings.num_chains * settings.num_samples, d.size)
+            named = _in_chunks(d.quantities, flat, 256)
             shape = result.positions.shape[:2]
             return {n: x.reshape(*shape, *x.shape[1:]) for n, x in named.items()}, result
 
         self.evaluate, self.sample = jax.jit(evaluate), jax.jit(sample)
 
-    def __call__(self, model: Model, staged: Staged, key: jax.Array, init: Mapping[str, Any]) -> Posterior:
+    def __call__(
+        self, model: Model, staged: Staged, kernel: Kernel, key: jax.Array, init: Mapping[str, Any]
+    ) -> Posterior:
         density = Density(model, staged, "sx.mcmc")
         settings = self.settings
-        check_memory(settings.num_chains, settings.num_samples, density.size, density.layout.dtype)
+        kernel.initial_inverse_mass(jnp.zeros(density.size, density.layout.dtype))  # does it fit?
+        check_memory(settings, density)
         leaves, arrays = jax.tree.leaves(model.handlers), staged.arrays
         of_starts, of_chains = (jax.random.split(jax.random.fold_in(key, i), settings.num_chains) for i in range(2))
         starts = find_starts(density, lambda v: self.evaluate(leaves, arrays, v), of_starts, init)
-        named, result = self.sample(leaves, arrays, self.kernel, of_chains, starts)
+        named, result = self.sample(leaves, arrays, jax.tree.leaves(kernel), of_chains, starts)
         order = [n for n in density.sites if n in named]
         samples = {n: np.asarray(named[n]) for n in order}
         dims = {n: _dims(density.sites[n], samples[n]) for n in order}
@@ -145,12 +150,20 @@ class _Program:
             {n: np.asarray(x) for n, x in result.warmup_stats.items()},
             dims,
         )
-        warn_about(posterior, settings.num_warmup, self.max_tree_depth)
+        empty = [
+            i.site.label for i in density.sites.values() if i.site.observed and 0 in i.shape and not i.site.is_factor
+        ]
+        warn_about(posterior, np.asarray(result.positions), settings, kernel, empty)
         return posterior
 
-    @property
-    def max_tree_depth(self) -> int:
-        return int(jax.tree.unflatten(self.kernel_tree, self.kernel).max_tree_depth)
+
+def _in_chunks(f: Callable[..., Any], rows: jax.Array, size: int) -> Any:
+    """`jax.vmap(f)(rows)` in the memory of a few rows; lax.map with a batch_size fails where `f` returns no numbers."""
+    count = len(rows)
+    chunks, size = -(-count // size), min(size, count)
+    padded = jnp.concatenate([rows, jnp.broadcast_to(rows[-1:], (chunks * size - count, *rows.shape[1:]))])
+    out = jax.lax.map(jax.vmap(f), padded.reshape(chunks, size, *rows.shape[1:]))
+    return jax.tree.map(lambda x: x.reshape(chunks * size, *x.shape[2:])[:count], out)
 
 
 def _dims(info: Any, draws: np.ndarray) -> tuple[str | None, ...]:
@@ -168,7 +181,8 @@ _programs: weakref.WeakKeyDictionary[Any, dict[Any, _Program]] = weakref.WeakKey
 def _program(model: Model, staged: Staged, kernel: Kernel, settings: Settings, args: Any, kwargs: Any) -> _Program:
     """The program of this model and these shapes, compiled before or new; a new one is checked to be a program."""
     known = _programs.setdefault(model.function, {})
-    shapes = tuple((np.shape(x), jnp.result_type(x)) for x in [*jax.tree.leaves(model.handlers), *staged.arrays])
+    varying = [*jax.tree.leaves(model.handlers), *jax.tree.leaves(kernel), *staged.arrays]
+    shapes = tuple((np.shape(x), jnp.result_type(x)) for x in varying)
     key = (staged.closed.jaxpr, jax.tree.structure(model.handlers), jax.tree.structure(kernel), settings, shapes)
     if key not in known:
         while len(known) >= KEPT_PROGRAMS:

@@ -17,6 +17,7 @@ from storax.errors import ArgumentTypeError, SettingsError
 from storax.pytrees import Pytree, static
 from storax.samplers.metrics import Metric
 from storax.samplers.trajectory import Draw, Tree, begin, extend
+from storax.sources import plain_errors
 
 LogDensity = Callable[[Any], jax.Array]
 
@@ -32,11 +33,15 @@ class State(Pytree):
 
 
 class Info(Pytree):
-    """What happened in a step; the fields are those of `Posterior.stats`."""
+    """What happened in a step; the fields are those of `Posterior.stats`.
+
+    A trajectory is `diverging` when its energy has run away, and `undefined` too when that was a density of nan.
+    """
 
     lp: jax.Array
     energy: jax.Array
     diverging: jax.Array
+    undefined: jax.Array
     tree_depth: jax.Array
     reached_max_treedepth: jax.Array
     n_steps: jax.Array
@@ -134,6 +139,7 @@ class Kernel(Pytree):
         return self.step_size, self.target_accept, self.max_tree_depth, self.dense_mass
 
 
+@plain_errors
 def nuts(
     step_size: float | None = None,
     inverse_mass_matrix: Any = None,
@@ -189,6 +195,7 @@ def describe(tree: Tree, step_size: jax.Array) -> Info:
         lp=tree.draw.log_density,
         energy=tree.kinetic - tree.log_density - tree.draw.weight,
         diverging=tree.diverging,
+        undefined=tree.undefined,
         tree_depth=tree.depth,
         reached_max_treedepth=tree.deepest,
         n_steps=tree.steps,
@@ -223,6 +230,8 @@ def _covariance(matrix: Any) -> Any:
         raise SettingsError(f"nuts: inverse_mass_matrix must have shape (d,) or (d, d), got {array.shape}.")
     if array.ndim < 2 and not (np.isfinite(array) & (array > 0)).all():
         raise SettingsError(f"nuts: the variances in inverse_mass_matrix must be positive, got {array}.")
+    if array.size == 0:
+        raise SettingsError(f"nuts: inverse_mass_matrix has no numbers in it, its shape is {array.shape}.")
     if array.ndim == 2 and not (np.allclose(array, array.T) and np.linalg.eigvalsh(array).min() > 0):
         raise SettingsError("nuts: inverse_mass_matrix must be symmetric and positive definite.")
     return array

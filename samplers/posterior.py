@@ -17,7 +17,8 @@ class Posterior(Mapping[str, np.ndarray]):
     Attributes:
         samples: name -> `[chain, draw, *shape]`, in program order.
         stats: `lp`, `energy`, `diverging`, `tree_depth`, `reached_max_treedepth`, `n_steps`, `step_size` and
-            `acceptance_rate`, each `[chain, draw]` (ArviZ's names).
+            `acceptance_rate` (ArviZ's names), and `undefined` (diverging, since the density was nan); each
+            `[chain, draw]`.
         warmup_stats: the same for the draws of the warm-up.
         dims: name -> names of the axes of one draw (those of `sx.plate`), None where there is none.
 

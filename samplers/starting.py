@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from storax.errors import InitializationError, UnknownNameError, nearest
+from storax.errors import InitializationError, ObservationError, UnknownNameError, nearest
 from storax.logprob import Density
 
 TRIES = 100
@@ -27,6 +27,7 @@ def find_starts(density: Density, evaluate: Callable[..., Any], keys: jax.Array,
     Raises:
         InitializationError: no good start in 100 tries; says which site is to blame.
     """
+    _check_names(density, init)
     starts = np.array(_propose(density, keys, 0, init))
     good = _good(*evaluate(starts))
     for attempt in range(1, TRIES):
@@ -48,11 +49,27 @@ def _propose(density: Density, keys: jax.Array, attempt: int, init: Mapping[str,
 
 def _with(density: Density, vector: jax.Array, init: Mapping[str, Any]) -> jax.Array:
     values = density.quantities(vector)
-    for name in init:
-        if name not in density.shapes:
-            raise UnknownNameError(f"init: there is no latent site named {name!r}. {nearest(name, density.shapes)}")
-    z = density.unconstrain({**{n: values[n] for n in density.shapes}, **init})
+    try:
+        z = density.unconstrain({**{n: values[n] for n in density.shapes}, **init})
+    except ObservationError as error:
+        if all(density.layout.support_is_fixed(n) for n in init):
+            error.args = (f"sx.mcmc(init=...): {error}",)
+            raise
+        return jnp.full_like(vector, jnp.nan)  # outside at this random point of the others: another may do
     return density.flatten(z)
+
+
+def _check_names(density: Density, init: Mapping[str, Any]) -> None:
+    for name in init:
+        if name in density.shapes:
+            continue
+        info = density.sites.get(name)
+        if info is not None and info.visible:
+            kind = "derived from others" if info.is_derived else "observed"
+            raise UnknownNameError(
+                f"sx.mcmc(init=...): {info.site.label} is {kind}, and cannot be started. Leave it out."
+            )
+        raise UnknownNameError(f"init: there is no latent site named {name!r}. {nearest(name, density.shapes)}")
 
 
 def _good(log_densities: Any, gradients: Any) -> np.ndarray:

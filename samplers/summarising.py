@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from storax.errors import SettingsError, UnknownNameError, nearest
+from storax.errors import ArgumentTypeError, SettingsError, UnknownNameError, nearest
 from storax.samplers.diagnostics import ess_bulk, ess_tail, mcse_mean, rhat
 
 
@@ -54,9 +55,11 @@ def summarise(samples: Mapping[str, np.ndarray], probs: Sequence[float]) -> Summ
     Raises:
         SettingsError: a probability outside of (0, 1).
     """
+    if isinstance(probs, (str, bytes)) or not np.iterable(probs):
+        raise ArgumentTypeError(f"summary takes the probabilities of quantiles, summary((0.05, 0.95)), got {probs!r}.")
     for p in probs:
-        if not 0 < p < 1:
-            raise SettingsError(f"summary: quantiles need probabilities between 0 and 1, got {p}.")
+        if not isinstance(p, (float, int, np.number)) or not 0 < p < 1:
+            raise SettingsError(f"summary: quantiles need probabilities between 0 and 1, got {p!r}.")
     names: list[str] = []
     flat: list[np.ndarray] = []
     for name, draws in samples.items():
@@ -64,7 +67,9 @@ def summarise(samples: Mapping[str, np.ndarray], probs: Sequence[float]) -> Summ
         names += [name + _index(i) for i in np.ndindex(shape)]
         flat.append(np.asarray(draws, float).reshape(*draws.shape[:2], -1))
     x = np.concatenate(flat, axis=-1)
-    columns = {"mean": x.mean((0, 1)), "sd": x.std((0, 1), ddof=1)}
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # one draw has no sd: nan says so
+        columns = {"mean": x.mean((0, 1)), "sd": x.std((0, 1), ddof=1)}
     columns |= {f"{100 * p:g}%": q for p, q in zip(probs, np.quantile(x, probs, axis=(0, 1)), strict=True)}
     columns |= {"mcse": mcse_mean(x), "ess_bulk": ess_bulk(x), "ess_tail": ess_tail(x), "rhat": rhat(x)}
     return Summary(names, columns)

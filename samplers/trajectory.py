@@ -51,6 +51,7 @@ class Tree(Pytree):
     steps: jax.Array  # leaves in all
     acceptance: jax.Array  # summed over all leaves: min(1, exp(weight))
     diverging: jax.Array
+    undefined: jax.Array  # the density was nan at the last leaf
     deepest: jax.Array  # stopped by its depth alone
     done: jax.Array
 
@@ -75,7 +76,8 @@ def begin(metric: Metric, noise: jax.Array, draw: Draw, stack: jax.Array) -> Tre
     return Tree(
         front=point, back=point, draw=draw, candidate=draw, weight=zero, sub_weight=zero, rho=momentum,
         sub_rho=jnp.zeros_like(momentum), stack=stack, log_density=draw.log_density, kinetic=0.5 * noise @ noise,
-        side=zero + 1, leaf=none, depth=none, steps=none, acceptance=zero, diverging=no, deepest=no, done=no,
+        side=zero + 1, leaf=none, depth=none, steps=none, acceptance=zero, diverging=no,
+        undefined=no, deepest=no, done=no,
     )  # fmt: skip
 
 
@@ -136,6 +138,7 @@ def extend(
         steps=tree.steps + 1,
         acceptance=tree.acceptance + jnp.minimum(1, jnp.exp(weight)),
         diverging=diverging,
+        undefined=jnp.isnan(log_density),
         deepest=deepest,
         done=bad | (grown & turned) | deepest,
     )

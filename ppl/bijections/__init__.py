@@ -7,10 +7,13 @@ each, and the shape of an example z: adding an entry buys its tests.
 import numpy as np
 
 from storax.bijections.base import Bijection, Lifted
+from storax.bijections.correlations import CorrelationFactor, FactorToCorrelation
 from storax.bijections.elementwise import Between, Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
 from storax.bijections.registry import biject_to
+from storax.bijections.sphere import Stereographic
 from storax.bijections.stick_breaking import StickBreaking
+from storax.bijections.zero_sum import ZeroSumIsometry
 
 ALL: list[tuple[Bijection, tuple[int, ...]]] = [
     (Identity(), (3,)),
@@ -27,6 +30,13 @@ ALL: list[tuple[Bijection, tuple[int, ...]]] = [
     (Lifted(Exp(), 1), (2, 3)),
     (FillCholesky(), (6,)),
     (CholeskyToMatrix(), (2, 3)),
+    (CorrelationFactor(), (6,)),
+    (CorrelationFactor(), (2, 1)),
+    (FactorToCorrelation(), (3,)),
+    (FactorToCorrelation(), (2, 6)),
+    (ZeroSumIsometry(1), (3,)),
+    (ZeroSumIsometry(2), (2, 3)),
+    (Stereographic(), (2,)),
 ]
 
 __all__ = [
@@ -35,11 +45,15 @@ __all__ = [
     "Beyond",
     "Bijection",
     "CholeskyToMatrix",
+    "CorrelationFactor",
     "Exp",
+    "FactorToCorrelation",
     "FillCholesky",
     "Identity",
     "Lifted",
     "Sigmoid",
+    "Stereographic",
     "StickBreaking",
+    "ZeroSumIsometry",
     "biject_to",
 ]

@@ -8,8 +8,10 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from storax.bijections.base import Bijection, floats
+from storax.bijections.cholesky import cholesky, matmul
 
 
 class FillCholesky(Bijection):
@@ -52,6 +54,7 @@ class FillCholesky(Bijection):
 class CholeskyToMatrix(FillCholesky):
     """From R^(d(d+1)/2) to symmetric positive definite matrices, L L^T with L of `FillCholesky`.
 
+    Where that would be singular after rounding, the diagonal is longer by `nugget`.
     d(L L^T)/dL has determinant 2^d prod_i L_ii^(d - i + 1), i = 1..d (Stan reference manual, "covariance matrices").
     """
 
@@ -61,7 +64,22 @@ class CholeskyToMatrix(FillCholesky):
         powers = jnp.asarray(np.arange(d, 0, -1), factor.dtype)
         logs = jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1))
         of_product = jnp.sum(logs * jnp.broadcast_to(powers, logs.shape), -1) + d * np.log(2.0)
-        return factor @ factor.mT, log_det + of_product
+        length = jnp.sqrt(jnp.square(factor).sum(-1, keepdims=True))
+        gain = 1 + nugget(factor / length) * jnp.broadcast_to(jnp.eye(d, dtype=factor.dtype), factor.shape)
+        return matmul(factor, factor.mT) * gain, log_det + of_product
 
     def inverse(self, x: jax.Array) -> jax.Array:
-        return super().inverse(jnp.linalg.cholesky(floats(x)))
+        return super().inverse(cholesky(floats(x)))
+
+
+def nugget(factor: jax.Array) -> jax.Array:
+    """What the diagonal of L L^T must gain, relative to itself, so that rounding does not make it singular: 0 but for
+    extreme L, given with rows of length 1.  Cholesky's algorithm succeeds if the smallest eigenvalue is above about
+    (d + 1) eps (Higham 2002, theorem 10.7), and it is at least 1 / |L^-1|^2.  `[..., 1, 1]`."""
+    d = factor.shape[-1]
+    factor = lax.stop_gradient(factor)
+    identity = jnp.broadcast_to(jnp.eye(d, dtype=factor.dtype), factor.shape)
+    squares = jnp.square(lax.linalg.triangular_solve(factor, identity, left_side=True, lower=True))
+    smallest = 1 / squares.sum((-2, -1), keepdims=True)
+    needed = 2 * (d + 2) * jnp.finfo(factor.dtype).eps
+    return jnp.where(smallest >= 0, jnp.maximum(needed - smallest, 0.0), needed)  # it is nan after an overflow

@@ -8,9 +8,12 @@ import numpy as np
 
 from storax import supports
 from storax.bijections.base import Bijection, Lifted
+from storax.bijections.correlations import CorrelationFactor, FactorToCorrelation
 from storax.bijections.elementwise import Between, Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
+from storax.bijections.sphere import Stereographic
 from storax.bijections.stick_breaking import StickBreaking
+from storax.bijections.zero_sum import ZeroSumIsometry
 from storax.errors import ArgumentTypeError
 
 
@@ -59,11 +62,6 @@ def _(support: supports.Interval) -> Bijection:
 
 
 @biject_to.register
-def _(support: supports.Circular) -> Bijection:
-    return Sigmoid(-np.pi, np.pi)
-
-
-@biject_to.register
 def _(support: supports.Stretch) -> Bijection:
     return Between(support.low, support.high)
 
@@ -84,8 +82,33 @@ def _(support: supports.Simplex) -> Bijection:
 
 
 @biject_to.register
+def _(support: supports.Circular) -> Bijection:
+    return Sigmoid(-np.pi, np.pi)
+
+
+@biject_to.register
+def _(support: supports.ZeroSum) -> Bijection:
+    return ZeroSumIsometry(support.count)
+
+
+@biject_to.register
+def _(support: supports.Sphere) -> Bijection:
+    return Stereographic()
+
+
+@biject_to.register
 def _(support: supports.LowerCholesky) -> Bijection:
     return FillCholesky()
+
+
+@biject_to.register
+def _(support: supports.CorrelationCholesky) -> Bijection:
+    return CorrelationFactor()
+
+
+@biject_to.register
+def _(support: supports.Correlation) -> Bijection:
+    return FactorToCorrelation()
 
 
 @biject_to.register

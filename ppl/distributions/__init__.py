@@ -5,30 +5,54 @@ Names and parameters are NumPyro's.  The smallest, `laplace.py`, shows all that 
 it to `ALL` (`catalogue.py`) buys the whole test suite.
 """
 
+from storax.distributions.autoregressive import AR
 from storax.distributions.base import Distribution
 from storax.distributions.bounded import Beta, Uniform
 from storax.distributions.burr import Burr, Dagum
+from storax.distributions.car import CAR, ICAR
 from storax.distributions.catalogue import ALL as ALL
 from storax.distributions.cauchy import Cauchy, HalfCauchy, StudentT
+from storax.distributions.circulant import CirculantNormal
+from storax.distributions.copula import GaussianCopula
 from storax.distributions.discrete import Bernoulli, Binomial, Categorical, Poisson
 from storax.distributions.gamma import Exponential, Gamma, InverseGamma
 from storax.distributions.gamma_kin import Chi, Chi2, ChiSquared, GeneralizedGamma
+from storax.distributions.garch import GARCH11
 from storax.distributions.interpolated import Interpolated
+from storax.distributions.kronecker import KroneckerNormal
 from storax.distributions.kumaraswamy import BetaProportion, Kumaraswamy
 from storax.distributions.laplace import Laplace
-from storax.distributions.multivariate import Dirichlet, MultivariateNormal
+from storax.distributions.lkj import LKJ, LKJCholesky
+from storax.distributions.lkj_covariance import LKJCovariance, LKJCovarianceCholesky
+from storax.distributions.multivariate import Dirichlet, MultivariateNormal, MvNormal
+from storax.distributions.multivariate_t import MultivariateStudentT
 from storax.distributions.normal import HalfNormal, LogNormal, Normal
+from storax.distributions.normals import LowRankMultivariateNormal, MatrixNormal
 from storax.distributions.pareto import GeneralizedPareto, Pareto
 from storax.distributions.polya_gamma import PolyaGamma
 from storax.distributions.power_law import DoublyTruncatedPowerLaw, LowerTruncatedPowerLaw, PowerLaw
+from storax.distributions.projected import ProjectedNormal
+from storax.distributions.random_walk import GaussianRandomWalk
 from storax.distributions.rice import Rice
+from storax.distributions.sde import EulerMaruyama
+from storax.distributions.sine_von_mises import SineBivariateVonMises
+from storax.distributions.state_space import GaussianStateSpace
+from storax.distributions.stick_breaking import StickBreakingWeights
 from storax.distributions.triangular import LogUniform, Triangular
 from storax.distributions.von_mises import VonMises
 from storax.distributions.wald import InverseGaussian, Wald
 from storax.distributions.weibull import Gompertz, Rayleigh, Weibull
+from storax.distributions.wishart import InverseWishartCholesky, WishartCholesky
+from storax.distributions.wishart_matrices import InverseWishart, Wishart
 from storax.distributions.wrappers import Expanded, Independent, Masked, Scaled, Subsample, Unit
+from storax.distributions.zero_sum import ZeroSumNormal
 
 __all__ = [
+    "AR",
+    "CAR",
+    "GARCH11",
+    "ICAR",
+    "LKJ",
     "Bernoulli",
     "Beta",
     "BetaProportion",
@@ -39,13 +63,18 @@ __all__ = [
     "Chi",
     "Chi2",
     "ChiSquared",
+    "CirculantNormal",
     "Dagum",
     "Dirichlet",
     "Distribution",
     "DoublyTruncatedPowerLaw",
+    "EulerMaruyama",
     "Expanded",
     "Exponential",
     "Gamma",
+    "GaussianCopula",
+    "GaussianRandomWalk",
+    "GaussianStateSpace",
     "GeneralizedGamma",
     "GeneralizedPareto",
     "Gompertz",
@@ -55,21 +84,34 @@ __all__ = [
     "Interpolated",
     "InverseGamma",
     "InverseGaussian",
+    "InverseWishart",
+    "InverseWishartCholesky",
+    "KroneckerNormal",
     "Kumaraswamy",
+    "LKJCholesky",
+    "LKJCovariance",
+    "LKJCovarianceCholesky",
     "Laplace",
     "LogNormal",
     "LogUniform",
+    "LowRankMultivariateNormal",
     "LowerTruncatedPowerLaw",
     "Masked",
+    "MatrixNormal",
     "MultivariateNormal",
+    "MultivariateStudentT",
+    "MvNormal",
     "Normal",
     "Pareto",
     "Poisson",
     "PolyaGamma",
     "PowerLaw",
+    "ProjectedNormal",
     "Rayleigh",
     "Rice",
     "Scaled",
+    "SineBivariateVonMises",
+    "StickBreakingWeights",
     "StudentT",
     "Subsample",
     "Triangular",
@@ -78,4 +120,7 @@ __all__ = [
     "VonMises",
     "Wald",
     "Weibull",
+    "Wishart",
+    "WishartCholesky",
+    "ZeroSumNormal",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -17,10 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax import supports
+from storax.distributions.constructing import explained
 from storax.errors import ArgumentTypeError, BatchIndexError, NotMeasurable, ParameterError, ShapeError
 from storax.pytrees import Pytree
-from storax.sources import reached
+from storax.sources import plain_errors, reached
 from storax.supports import Support, show
+from storax.validation import as_shape
 
 
 class Distribution(Pytree, abc.ABC):
@@ -37,6 +39,11 @@ class Distribution(Pytree, abc.ABC):
     event_dim: ClassVar[int] = 0
     is_discrete: ClassVar[bool] = False
     reparameterized: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = explained(cls.__init__)  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
         optional = {f.name for f in dataclasses.fields(self) if f.default is None}
@@ -171,18 +178,22 @@ class Distribution(Pytree, abc.ABC):
 
         return jax.tree_util.tree_map_with_path(part, self).expand(jnp.shape(positions))
 
-    def expand(self, batch_shape: tuple[int, ...]) -> Distribution:
+    @plain_errors
+    def expand(self, batch_shape: int | Sequence[int]) -> Distribution:
         """Independent copies up to this batch shape, which the own one must broadcast to."""
         from storax.distributions.wrappers import Expanded
 
-        batch_shape = tuple(batch_shape)
+        batch_shape = as_shape(batch_shape, f"{self!r}: the batch shape of expand")
         return self if batch_shape == self.batch_shape else Expanded(self, batch_shape)
 
+    @plain_errors
     def to_event(self, count: int | None = None) -> Distribution:
         """Make the last `count` batch axes (default: all) part of the event: one value, one log density."""
         from storax.distributions.wrappers import Independent
 
         count = len(self.batch_shape) if count is None else count
+        if not isinstance(count, (int, np.integer)) or isinstance(count, bool):
+            raise ArgumentTypeError(f"{self!r}: to_event takes a number of batch axes, a Python int, not {count!r}.")
         return Independent(self, count) if count else self
 
     def mask(self, mask: Any) -> Distribution:
@@ -206,18 +217,8 @@ class Distribution(Pytree, abc.ABC):
         """
         for name, support in self.parameters.items():
             value = getattr(self, name)
-            if value is None or not is_known(value):
-                continue
-            with jax.ensure_compile_time_eval():
-                numbers = np.asarray(value)
-                outside = ~np.asarray(support(numbers))
-            if outside.any():
-                index = tuple(int(i) for i in np.argwhere(outside)[0])
-                where = f"[{', '.join(map(str, index))}]" if index else ""
-                raise ParameterError(
-                    f"{self.name}: {name} must be {_in_words(support)}, and {name}{where} is "
-                    f"{np.array2string(numbers[index], precision=6, separator=', ')} ({int(outside.sum())} in all)."
-                )
+            if value is not None:
+                refuse_outside(self.name, name, value, support)
 
     def __repr__(self) -> str:
         fields = [(f.name, getattr(self, f.name)) for f in dataclasses.fields(self) if f.repr]
@@ -249,6 +250,26 @@ def _as_array(value: Any) -> Any:
         return jnp.stack([jnp.asarray(x) for x in value])  # a list with tracers
     except (TypeError, ValueError):
         return np.asarray(None)  # not numbers
+
+
+def refuse_outside(owner: str, name: str, value: Any, support: Support) -> None:
+    """Refuse a parameter that is outside of its support, as far as its numbers are known.
+
+    Raises:
+        ParameterError: with the parameter, the index and the value.
+    """
+    if not is_known(value):
+        return
+    with jax.ensure_compile_time_eval():
+        numbers = np.asarray(value)
+        outside = ~np.asarray(support(numbers))
+    if outside.any():
+        index = tuple(int(i) for i in np.argwhere(outside)[0])
+        where = f"[{', '.join(map(str, index))}]" if index else ""
+        raise ParameterError(
+            f"{owner}: {name} must be {_in_words(support)}, and {name}{where} is "
+            f"{np.array2string(numbers[index], precision=6, separator=', ')} ({int(outside.sum())} in all)."
+        )
 
 
 def is_known(x: Any) -> bool:

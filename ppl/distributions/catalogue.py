@@ -2,26 +2,45 @@
 
 import numpy as np
 
+from storax.distributions.autoregressive import AR
 from storax.distributions.base import Distribution
 from storax.distributions.bounded import Beta, Uniform
 from storax.distributions.burr import Burr, Dagum
+from storax.distributions.car import CAR, ICAR
 from storax.distributions.cauchy import Cauchy, HalfCauchy, StudentT
+from storax.distributions.circulant import CirculantNormal
+from storax.distributions.copula import GaussianCopula
 from storax.distributions.discrete import Bernoulli, Binomial, Categorical, Poisson
 from storax.distributions.gamma import Exponential, Gamma, InverseGamma
 from storax.distributions.gamma_kin import Chi, ChiSquared, GeneralizedGamma
+from storax.distributions.garch import GARCH11
 from storax.distributions.interpolated import Interpolated
+from storax.distributions.kronecker import KroneckerNormal
 from storax.distributions.kumaraswamy import BetaProportion, Kumaraswamy
 from storax.distributions.laplace import Laplace
+from storax.distributions.lkj import LKJ, LKJCholesky
+from storax.distributions.lkj_covariance import LKJCovariance, LKJCovarianceCholesky
 from storax.distributions.multivariate import Dirichlet, MultivariateNormal
+from storax.distributions.multivariate_t import MultivariateStudentT
 from storax.distributions.normal import HalfNormal, LogNormal, Normal
+from storax.distributions.normals import LowRankMultivariateNormal, MatrixNormal
 from storax.distributions.pareto import GeneralizedPareto, Pareto
 from storax.distributions.polya_gamma import PolyaGamma
 from storax.distributions.power_law import LowerTruncatedPowerLaw, PowerLaw
+from storax.distributions.projected import ProjectedNormal
+from storax.distributions.random_walk import GaussianRandomWalk
 from storax.distributions.rice import Rice
+from storax.distributions.sde import EulerMaruyama
+from storax.distributions.sine_von_mises import SineBivariateVonMises
+from storax.distributions.state_space import GaussianStateSpace
+from storax.distributions.stick_breaking import StickBreakingWeights
 from storax.distributions.triangular import LogUniform, Triangular
 from storax.distributions.von_mises import VonMises
 from storax.distributions.wald import Wald
 from storax.distributions.weibull import Gompertz, Rayleigh, Weibull
+from storax.distributions.wishart import InverseWishartCholesky, WishartCholesky
+from storax.distributions.wishart_matrices import InverseWishart, Wishart
+from storax.distributions.zero_sum import ZeroSumNormal
 
 _covariance = np.array([[2.0, 0.6, 0.0], [0.6, 1.0, -0.2], [0.0, -0.2, 0.5]])
 
@@ -82,12 +101,61 @@ DISCRETE: list[Distribution] = [
 
 VECTORS: list[Distribution] = [
     MultivariateNormal(np.array([1.0, 0.0, -1.0]), scale_tril=np.linalg.cholesky(_covariance)),
+    MultivariateNormal(np.array([0.5, -1.0, 2.0]), precision_matrix=_covariance),
+    LowRankMultivariateNormal(np.array([1.0, 0.0, -1.0]), np.array([[1.0], [0.5], [-2.0]]), np.array([0.1, 1.0, 2.0])),
+    MultivariateStudentT(9.5, np.array([1.0, -1.0]), np.array([[1.5, 0.0], [0.5, 0.7]])),
+    KroneckerNormal(0.5, [np.array([[1.0, 0.3], [0.3, 2.0]]), np.array([[0.5, 0.1], [0.1, 1.0]])]),
     Dirichlet(np.array([0.8, 2.0, 3.5])),
 ]
 
-MATRICES: list[Distribution] = []
+MATRICES: list[Distribution] = [
+    MatrixNormal(np.array([[0.0, 1.0, 2.0], [0.5, 0.0, -1.0]]), np.eye(2) + np.tri(2), np.linalg.cholesky(_covariance)),
+    LKJCholesky(3, 1.5),
+    LKJCholesky(2, 0.5),
+    LKJ(3, 2.0),
+    WishartCholesky(4.5, _covariance),
+    WishartCholesky(4.5, rate_matrix=_covariance[:2, :2]),
+    InverseWishartCholesky(9.5, _covariance),
+    InverseWishartCholesky(9.5, rate_matrix=_covariance[:2, :2]),
+    Wishart(7.5, _covariance[:2, :2]),
+    InverseWishart(13.5, _covariance[:2, :2]),
+    LKJCovarianceCholesky(2, LogNormal(np.array([0.0, 0.3]), 0.4), 1.5),
+    LKJCovariance(2, LogNormal(0.0, 0.4), 2.0),
+]
 
-SERIES: list[Distribution] = []  # processes in time and space
+_path = np.diag(np.ones(3), 1) + np.diag(np.ones(3), -1)
+_parts = np.kron(np.eye(2), np.array([[0, 2.0], [2.0, 0]]))
+_turn = np.array([[0.8, 0.3], [-0.2, 0.9]])
+
+
+def _pull(x, t):  # type: ignore[no-untyped-def]
+    return -x + np.array([0.0, 1.0]), 0.5 + 0.1 * x**2
+
+
+SERIES: list[Distribution] = [  # processes in time and space
+    CAR(np.array([1.0, 0.0, -1.0, 2.0]), 0.6, 2.0, _path),
+    CAR(0.5, -0.9, 0.3, _path),
+    ICAR(_path, 0.7, zero_sum_stdev=0.1),
+    ICAR(_parts, 1.5, zero_sum_stdev=0.5),
+    ZeroSumNormal(1.5, (4,)),
+    ZeroSumNormal(0.4, (3, 2)),
+    GaussianRandomWalk(1.5, 4),
+    GaussianRandomWalk(0.5, 3, Normal(1.0, 2.0)),
+    AR(np.array([0.6, -0.3]), 1.5, 4, constant=0.5, init=np.array([1.0, 2.0])),
+    AR(np.array([0.9]), 0.7, 3, init_dist=Normal(np.array([1.0]), 2.0).to_event(1)),
+    GaussianStateSpace(3, _turn, _covariance[:2, :2], initial_value=np.array([1.0, -2.0])),
+    EulerMaruyama(np.array([0.0, 0.1, 0.4]), _pull, Normal(np.array([0.0, 1.0]), 1.0).to_event(1)),
+    GARCH11(0.5, 0.3, 0.4, 1.2, 4),
+    StickBreakingWeights(2.5, 3),
+    CirculantNormal(np.array([1.0, 0.0, -1.0, 2.0]), np.array([2.0, 0.5, 0.25, 0.5])),
+    ProjectedNormal(np.array([0.5, 0.3, 1.5])),
+    ProjectedNormal(np.array([-0.5, 1.0])),
+    GaussianCopula(Normal(np.array([1.0, -1.0]), 2.0), np.array([[1.0, 0.6], [0.6, 1.0]])),
+    GaussianCopula(Exponential(np.array([0.5, 2.0])), np.array([[1.0, -0.4], [-0.4, 1.0]])),
+    SineBivariateVonMises(0.5, -1.0, 2.0, 3.0, weighted_correlation=0.6),
+    SineBivariateVonMises(-0.3, 2.0, 0.8, 0.5, 1.5),
+    CirculantNormal(np.array([1.0, 0.0, -1.0]), covariance_rfft=np.array([2.0, 0.5])),
+]
 
 COMBINED: list[Distribution] = []  # made from others
 

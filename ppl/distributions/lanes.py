@@ -23,10 +23,9 @@ class Lanes(Distribution):
 
     @property
     def lane(self) -> Distribution:
-        """The distribution of the first lane."""
-        carried = [sum(mapped[i] for _, mapped in self.site.lanes) for i in range(len(self.leaves))]
-        first = [x[(0,) * k] if k else x for x, k in zip(self.leaves, carried, strict=True)]
-        d: Distribution = self.site.distribution(first)
+        """The distribution of one lane, of which only shapes and dtypes are known."""
+        shapeless = any(not hasattr(x, "shape") and not isinstance(x, (int, float)) for x in self.leaves)
+        d: Distribution = self.site.distribution(self.leaves if shapeless else self.site.one_lane(self.leaves))
         return d
 
     def _over(self, f: Callable[..., Any], *lanes: Any) -> Any:

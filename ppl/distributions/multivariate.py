@@ -6,12 +6,14 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax import lax
+from jax.scipy.special import digamma, gammaln
 
 from storax import supports
-from storax.distributions.base import Distribution, as_parameter, is_known, promote, within
-from storax.distributions.special import HALF_LOG_TWO_PI, log_gamma_density
+from storax.bijections.cholesky import matmul
+from storax.distributions.base import Distribution, promote, within
+from storax.distributions.factors import as_vector, check_sizes, factors, inverse, log_diagonal, multiply, whiten
+from storax.distributions.gamma_steps import gamma_entropy
+from storax.distributions.special import HALF_LOG_TWO_PI, log_gamma_density, safe_log
 from storax.errors import ParameterError, ShapeError
 from storax.pytrees import static
 from storax.supports import Support
@@ -53,10 +55,19 @@ class Dirichlet(Distribution):
         inside = (~(x < 0)).all(-1) & ~(jnp.abs(x.sum(-1) - 1) > (1e-8 if x.dtype == jnp.float64 else 1e-4))
         x = jnp.where(inside[..., None], x, 1 / x.shape[-1])
         total = a.sum(-1)
-        # Independent gammas with the sum fixed; written around the mode, which y = total * x puts at y = a.
-        of_parts = log_gamma_density(a, total[..., None] * x).sum(-1)
+        # Independent gammas with the sum fixed; written around the mode, which y = total * x puts at y = a.  At small a
+        # the product may be too small for a float, where x is not.
+        large = a > 10
+        scaled = total[..., None] * x
+        around = log_gamma_density(jnp.where(large, a, 20.0), jnp.where(large, scaled, 20.0))
+        b = jnp.where(large, 1.0, a)
+        flat = b == 1
+        logs = jnp.where(flat, 0.0, safe_log(jnp.where(flat, 1.0, x)) + jnp.log(total)[..., None])
+        of_parts = jnp.where(large, around, (b - 1) * logs - scaled - gammaln(b)).sum(-1)
         of_total = log_gamma_density(total, total) + jnp.log(total)
         score = of_parts - of_total + x.shape[-1] * jnp.log(total)
+        # The sum is 1 up to rounding: this is 0, and makes the gradient (a - 1) / x, as of the textbook formula.
+        score = score + total * (x.sum(-1) - jax.lax.stop_gradient(x.sum(-1)))
         return within(inside, score)
 
     @property
@@ -68,17 +79,54 @@ class Dirichlet(Distribution):
     def variance(self) -> jax.Array:
         (a,) = promote(self.concentration)
         total = a.sum(-1, keepdims=True)
-        return self.mean * (1 - self.mean) / (total + 1)
+        return self.mean * (_others(a) / total) / (total + 1)
+
+    @property
+    def covariance(self) -> jax.Array:
+        (a,) = promote(self.concentration)
+        total = a.sum(-1, keepdims=True)[..., None]
+        m = self.mean
+        identity = jnp.broadcast_to(jnp.eye(a.shape[-1], dtype=bool), (*a.shape, a.shape[-1]))
+        return jnp.where(identity, self.variance[..., None], -m[..., :, None] * m[..., None, :] / (total + 1))
+
+    @property
+    def mode(self) -> jax.Array:
+        """Without a concentration above 1: even among those at 1; with all below 1, the corner of the largest."""
+        (a,) = promote(self.concentration)
+        above = jnp.maximum(a - 1, 0.0)
+        k = a.shape[-1]
+        corner = jax.nn.one_hot(jnp.argmax(a, -1), k, dtype=a.dtype)
+        flat = jnp.where((a == 1).any(-1, keepdims=True), (a == 1).astype(a.dtype), corner)
+        weights = jnp.where((above > 0).any(-1, keepdims=True), above, flat)
+        return weights / weights.sum(-1, keepdims=True)
+
+    def entropy(self) -> jax.Array:
+        """Of independent gamma variables, less that of their total: nothing cancels at large concentrations."""
+        (a,) = promote(self.concentration)
+        total = a.sum(-1)
+        return gamma_entropy(a).sum(-1) - gamma_entropy(total) - (a.shape[-1] - 1) * digamma(total)
+
+
+def _others(a: jax.Array) -> jax.Array:
+    """The sum of all the others, added rather than subtracted from the total."""
+    none = jnp.zeros_like(a[..., :1])
+    before = jnp.concatenate([none, jnp.cumsum(a, -1)[..., :-1]], -1)
+    after = jnp.concatenate([jnp.cumsum(jnp.flip(a, -1), -1)[..., :-1][..., ::-1], none], -1)
+    return before + after
 
 
 class MultivariateNormal(Distribution):
-    """The normal distribution on vectors of d numbers.
+    """The normal distribution on vectors of d numbers; `MvNormal` is another name for it.
 
     Args:
         loc: mean, `[..., d]`, or one number for all.
         covariance_matrix: `[..., d, d]`, symmetric and positive definite; or
-        precision_matrix: its inverse; or
-        scale_tril: its lower Cholesky factor, which is what is stored.
+        precision_matrix: its inverse, which densities are computed from without inverting it; or
+        scale_tril: its lower Cholesky factor.
+
+    Attributes:
+        scale_tril: L, with covariance L L^T, however it was given.
+        precision_tril: W = L^-1 if a precision was given, else None.
 
     >>> MultivariateNormal(jnp.zeros(2), 4 * jnp.eye(2)).variance.tolist()
     [4.0, 4.0]
@@ -86,40 +134,29 @@ class MultivariateNormal(Distribution):
 
     loc: Any
     scale_tril: Any
+    precision_tril: Any = None
     problem: str = static(default="", repr=False)  # what is wrong with the matrix, for `validate` to say
 
-    parameters: ClassVar[dict[str, Support]] = {"loc": supports.real_vector, "scale_tril": supports.lower_cholesky}
+    parameters: ClassVar[dict[str, Support]] = {
+        "loc": supports.real_vector,
+        "scale_tril": supports.lower_cholesky,
+        "precision_tril": supports.lower_cholesky,
+    }
     support: ClassVar[Support] = supports.real_vector
     event_dim: ClassVar[int] = 1
 
     def __init__(
         self, loc: Any = 0.0, covariance_matrix: Any = None, precision_matrix: Any = None, scale_tril: Any = None
     ) -> None:
-        given = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = {n: x for n, x in given.items() if x is not None}
-        if len(given) != 1:
-            raise ParameterError(
-                f"MultivariateNormal needs one of covariance_matrix, precision_matrix and scale_tril, and got "
-                f"{', '.join(given) or 'none'}."
-            )
-        ((name, matrix),) = given.items()
-        matrix = as_parameter(matrix, f"MultivariateNormal: {name}")
-        shape = jnp.shape(matrix)
-        if len(shape) < 2 or shape[-1] != shape[-2]:
-            raise ShapeError(f"MultivariateNormal: {name} must be a square matrix, and has shape {shape}.")
-        d = shape[-1]
-        loc = as_parameter(loc, "MultivariateNormal: loc")
-        if jnp.ndim(loc) == 0:
-            loc = jnp.broadcast_to(promote(loc)[0], (d,))
-        if jnp.shape(loc)[-1] != d:
-            raise ShapeError(f"MultivariateNormal: loc has shape {jnp.shape(loc)}, but {name} has shape {shape}.")
+        found = factors(
+            self.name, ("covariance_matrix", covariance_matrix), ("precision_matrix", precision_matrix), scale_tril
+        )
+        loc = as_vector(loc, f"{self.name}: loc", jnp.shape(found.scale_tril)[-1], found.scale_tril)
+        check_sizes(self.name, ("loc", loc, -1), (found.name, found.scale_tril, -1))
         object.__setattr__(self, "loc", loc)
-        object.__setattr__(self, "problem", _problem(name, matrix))
-        object.__setattr__(self, "scale_tril", _factor(name, matrix))
+        object.__setattr__(self, "scale_tril", found.scale_tril)
+        object.__setattr__(self, "precision_tril", found.precision_tril)
+        object.__setattr__(self, "problem", found.problem)
         self.__post_init__()
 
     @property
@@ -128,30 +165,47 @@ class MultivariateNormal(Distribution):
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         noise = jax.random.normal(key, (*shape, *self.shape), self.dtype)
-        factor = jnp.asarray(self.scale_tril)
-        loc, shifted = promote(self.loc, jnp.einsum("...ij,...j->...i", *_same_batch(factor, noise)))
+        loc, shifted = promote(self.loc, multiply(self.scale_tril, noise))
         return loc + shifted
 
     def log_prob(self, value: Any) -> jax.Array:
         x, loc = promote(value, self.loc)
-        (factor,) = promote(self.scale_tril)
-        whitened = _solve(factor, x - loc)
-        log_det = jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
+        finite = ~jnp.isinf(x).any(-1)  # infinity less infinity is nan
+        whitened = whiten(self.scale_tril, self.precision_tril, jnp.where(finite[..., None], x, 0.0) - loc)
+        log_det = log_diagonal(self.scale_tril, self.precision_tril).sum(-1)
         squares, log_det = promote(jnp.square(whitened).sum(-1), log_det)
-        return -0.5 * squares - log_det - factor.shape[-1] * HALF_LOG_TWO_PI
+        score = -0.5 * squares - log_det - self.event_shape[0] * HALF_LOG_TWO_PI
+        return within(finite, score)
 
     @property
     def mean(self) -> jax.Array:
         return jnp.broadcast_to(promote(self.loc)[0], self.shape)
 
     @property
+    def mode(self) -> jax.Array:
+        return self.mean
+
+    @property
     def covariance_matrix(self) -> jax.Array:
-        factor = jnp.asarray(self.scale_tril)
-        return factor @ factor.mT
+        (factor,) = promote(self.scale_tril)
+        return matmul(factor, factor.mT)
+
+    @property
+    def precision_matrix(self) -> jax.Array:
+        (factor,) = promote(inverse(*promote(self.scale_tril)) if self.precision_tril is None else self.precision_tril)
+        return matmul(factor.mT, factor)
+
+    @property
+    def covariance(self) -> jax.Array:
+        return jnp.broadcast_to(self.covariance_matrix, (*self.shape, *self.event_shape))
 
     @property
     def variance(self) -> jax.Array:
-        return jnp.broadcast_to(jnp.square(jnp.asarray(self.scale_tril)).sum(-1), self.shape)
+        return jnp.broadcast_to(jnp.square(promote(self.scale_tril)[0]).sum(-1), self.shape)
+
+    def entropy(self) -> jax.Array:
+        log_det = log_diagonal(self.scale_tril, self.precision_tril).sum(-1)
+        return jnp.broadcast_to(log_det + self.event_shape[0] * (HALF_LOG_TWO_PI + 0.5), self.batch_shape)
 
     def validate(self) -> None:
         if self.problem:
@@ -159,47 +213,4 @@ class MultivariateNormal(Distribution):
         super().validate()
 
 
-def _same_batch(factor: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    extra = x.ndim - 1 - (factor.ndim - 2)
-    return factor.reshape((1,) * max(extra, 0) + factor.shape), x.reshape((1,) * max(-extra, 0) + x.shape)
-
-
-def _solve(factor: jax.Array, x: jax.Array) -> jax.Array:
-    """factor^-1 x for vectors x `[..., d]`; one matrix for many vectors is one solve with many right-hand sides."""
-    if factor.ndim == 2:
-        columns = x.reshape(-1, x.shape[-1]).T
-        return lax.linalg.triangular_solve(factor, columns, left_side=True, lower=True).T.reshape(x.shape)
-    factor, x = _same_batch(factor, x)
-    batch = jnp.broadcast_shapes(factor.shape[:-2], x.shape[:-1])
-    factor = jnp.broadcast_to(factor, batch + factor.shape[-2:])
-    x = jnp.broadcast_to(x, batch + x.shape[-1:])
-    return lax.linalg.triangular_solve(factor, x[..., None], left_side=True, lower=True)[..., 0]
-
-
-def _factor(name: str, matrix: Any) -> Any:
-    if name == "scale_tril":
-        return matrix
-    matrix = jnp.asarray(matrix)
-    if name == "covariance_matrix":
-        return jnp.linalg.cholesky(matrix)
-    # P = U U^T with U upper triangular (the Cholesky factor of P read backwards), so that covariance = U^-T U^-1.
-    upper = jnp.flip(jnp.linalg.cholesky(jnp.flip(matrix, (-2, -1))), (-2, -1))
-    identity = jnp.broadcast_to(jnp.eye(matrix.shape[-1], dtype=matrix.dtype), matrix.shape)
-    return lax.linalg.triangular_solve(upper, identity, left_side=True, lower=False, transpose_a=True)
-
-
-def _problem(name: str, matrix: Any) -> str:
-    """What is wrong with a matrix whose numbers are known; for a covariance, before its factor hides it."""
-    if name == "scale_tril" or not is_known(matrix):
-        return ""
-    with jax.ensure_compile_time_eval():
-        numbers = np.asarray(matrix)
-    if not np.isfinite(numbers).all():
-        return f"MultivariateNormal: {name} must be finite, symmetric and positive definite, and is not finite."
-    gap = np.abs(numbers - np.swapaxes(numbers, -1, -2)).max()
-    if gap > (1e-5 if numbers.dtype == np.float32 else 1e-10) * np.abs(numbers).max():
-        return f"MultivariateNormal: {name} must be symmetric, and differs from its transpose by up to {gap:.3g}."
-    smallest = np.linalg.eigvalsh(numbers.astype(float)).min()
-    if smallest <= 0:
-        return f"MultivariateNormal: {name} must be positive definite, and has the eigenvalue {smallest:.3g}."
-    return ""
+MvNormal = MultivariateNormal

@@ -47,7 +47,7 @@ class VonMises(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, loc, k = promote(value, self.loc, self.concentration)
-        inside = ~((x < -np.pi) | (x > np.pi))
+        inside = self.support(x) | jnp.isnan(x)
         # cos d - 1 as a square: at a high concentration its digits matter.
         fall = -2 * k * jnp.square(jnp.sin(0.5 * (jnp.where(inside, x, 0.0) - loc)))
         return within(inside, fall - log_i0e(k) - np.log(2 * np.pi))

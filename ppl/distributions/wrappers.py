@@ -263,9 +263,10 @@ class Masked(Wrapper):
 
     @property
     def counted(self) -> Any:
-        own, inner = jnp.asarray(self.where), self.base.counted
-        if inner is None:
+        inner = self.base.counted
+        if inner is None or isinstance(self.where, jax.ShapeDtypeStruct):
             return self.where
+        own = jnp.asarray(self.where)
         own, inner = (jnp.broadcast_to(m, self.batch_shape) for m in (own, inner))
         return own & inner
 

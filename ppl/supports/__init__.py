@@ -19,8 +19,8 @@ from storax.supports.intervals import (
     Stretch,
     UnitInterval,
 )
-from storax.supports.matrices import LowerCholesky, PositiveDefinite
-from storax.supports.vectors import RealVector, Simplex
+from storax.supports.matrices import Correlation, CorrelationCholesky, LowerCholesky, PositiveDefinite
+from storax.supports.vectors import RealVector, Simplex, Sphere, ZeroSum
 
 real = Real()
 positive = Positive()
@@ -31,8 +31,11 @@ boolean = Boolean()
 nonnegative_integer = NonNegativeInteger()
 real_vector = RealVector()
 simplex = Simplex()
+sphere = Sphere()
 positive_definite = PositiveDefinite()
 lower_cholesky = LowerCholesky()
+correlation = Correlation()
+correlation_cholesky = CorrelationCholesky()
 nothing = Nothing()
 greater_than = GreaterThan
 less_than = LessThan
@@ -41,3 +44,4 @@ stretch = Stretch
 integer_interval = IntegerInterval
 independent = Independent
 subset = Subset
+zero_sum = ZeroSum

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from storax.supports.base import Support, aligned, array_module, show
@@ -106,12 +107,12 @@ class LessThan(Support):
 
 
 class Circular(Support):
-    """Angles from -pi to pi, both included: the ends are the same direction."""
+    """Angles from -pi to pi."""
 
     text: ClassVar[str] = "circular"
 
     def __call__(self, x: Any) -> jax.Array:
-        return (x >= -np.pi) & (x <= np.pi)
+        return abs(x) <= np.pi + 4 * jnp.finfo(x.dtype).eps
 
 
 class Stretch(Support):

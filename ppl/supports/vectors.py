@@ -6,7 +6,9 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from storax.pytrees import static
 from storax.supports.base import Support, array_module
 
 
@@ -28,7 +30,43 @@ class Simplex(Support):
 
     def __call__(self, x: Any) -> jax.Array:
         tolerance = 1e-10 if x.dtype == jnp.float64 else 1e-5
-        return (x >= 0).all(-1) & (abs(x.sum(-1) - 1) <= tolerance)
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            return (x >= 0).all(-1) & (abs(x.sum(-1) - 1) <= tolerance)
 
     def feasible(self, shape: tuple[int, ...], dtype: Any) -> jax.Array:
         return jnp.full(shape, 1 / shape[-1], dtype)
+
+
+class ZeroSum(Support):
+    """Arrays of finite numbers that sum to 0 along each of the last `count` axes, within rounding."""
+
+    count: int = static(default=1)
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        return self.count
+
+    def __call__(self, x: Any) -> jax.Array:
+        xp, axes = array_module(x), tuple(range(-self.count, 0))
+        inside = xp.isfinite(x).all(axes)
+        allowed = (1e-10 if x.dtype == jnp.float64 else 1e-4) * xp.maximum(abs(x).max(axes), 1.0)
+        for axis in axes:
+            inside = inside & (abs(x.sum(axis, keepdims=True)).max(axes) <= allowed * x.shape[axis])
+        return inside
+
+    def __repr__(self) -> str:
+        return f"zero_sum({self.count})"
+
+
+class Sphere(Support):
+    """Vectors of length 1, within 1e-4 (float32) or 1e-10."""
+
+    event_dim: ClassVar[int] = 1
+    text: ClassVar[str] = "sphere"
+
+    def __call__(self, x: Any) -> jax.Array:
+        tolerance = 1e-10 if x.dtype == jnp.float64 else 1e-4
+        return abs((x * x).sum(-1) - 1) <= tolerance
+
+    def feasible(self, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+        return jnp.full(shape, shape[-1] ** -0.5, dtype)

@@ -220,7 +220,6 @@ def test_discrete_latents_are_refused(d):
 
 def test_a_model_without_latent_sites():
     for model in (
-        lambda: None,
         lambda: sx.sample("y", N(0.0, 1.0), obs=1.0),
         sx.seed(lambda: sx.sample("x", N(0.0, 1.0)), 0),
     ):

@@ -12,7 +12,17 @@ from storax.samplers.diagnostics import ess_bulk, mcse_mean, rhat
 from storax.samplers.driver import advance, run, start
 from storax.samplers.nuts import nuts
 
-STATS = ["lp", "energy", "diverging", "tree_depth", "reached_max_treedepth", "n_steps", "step_size", "acceptance_rate"]
+STATS = [
+    "lp",
+    "energy",
+    "diverging",
+    "undefined",
+    "tree_depth",
+    "reached_max_treedepth",
+    "n_steps",
+    "step_size",
+    "acceptance_rate",
+]
 
 
 def normal(q):

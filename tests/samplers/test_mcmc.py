@@ -54,6 +54,7 @@ def test_stats_have_arviz_names_and_shapes(post):
         "lp",
         "energy",
         "diverging",
+        "undefined",
         "tree_depth",
         "reached_max_treedepth",
         "n_steps",
@@ -229,8 +230,11 @@ def test_settings(setting, error):
 
 
 def test_more_draws_than_any_machine_holds():
-    with pytest.raises(sx.errors.SettingsError, match="GiB"):
-        sx.mcmc(conjugate, num_samples=10**13)(0, y)
+    for setting in ({"num_samples": 10**9}, {"num_warmup": 10**9}, {"num_chains": 10**9}):
+        with pytest.raises(sx.errors.SettingsError, match="GiB"):
+            sx.mcmc(conjugate, **setting)(0, y)
+    with pytest.raises(sx.errors.SettingsError, match=r"num_samples must be below 2\*\*30"):
+        sx.mcmc(conjugate, num_samples=10**13)
 
 
 def test_a_missing_key():

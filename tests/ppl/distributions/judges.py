@@ -1,11 +1,23 @@
 """SciPy's counterpart of a distribution, by the name of its class."""
 
 import numpy as np
+from gaussians import BY_HAND
 from scipy import stats
 
 
 def probs(d):
     return np.asarray(d.mean)
+
+
+class GriffithsEngenMcCloskey:
+    """Fractions of what is left of a stick, each a Beta(1, alpha), and the Jacobian of what was left before each."""
+
+    def __init__(self, alpha):
+        self.alpha = alpha
+
+    def logpdf(self, x):
+        left = 1 - np.cumsum(x[..., :-1], -1) + x[..., :-1]
+        return (stats.beta(1, self.alpha).logpdf(x[..., :-1] / left) - np.log(left)).sum(-1)
 
 
 JUDGES = {
@@ -46,4 +58,26 @@ JUDGES = {
     "VonMises": lambda d: stats.vonmises(d.concentration, d.loc),
     "Dagum": lambda d: stats.burr(d.sharpness, d.concentration, scale=d.scale),
     "Burr": lambda d: stats.burr12(d.c, d.k, scale=d.scale),
+    "Dirichlet": lambda d: Transposed(stats.dirichlet(d.concentration)),
+    "MultivariateNormal": lambda d: stats.multivariate_normal(d.loc, d.covariance_matrix),
+    "LowRankMultivariateNormal": lambda d: stats.multivariate_normal(d.loc, d.covariance),
+    "KroneckerNormal": lambda d: stats.multivariate_normal(d.loc, d.covariance),
+    "MultivariateStudentT": lambda d: stats.multivariate_t(d.loc, d.scale_tril @ d.scale_tril.T, d.df),
+    "MatrixNormal": lambda d: stats.matrix_normal(
+        d.loc, d.scale_tril_row @ d.scale_tril_row.T, d.scale_tril_column @ d.scale_tril_column.T
+    ),
+    "Wishart": lambda d: Transposed(stats.wishart(d.concentration, d.scale_matrix)),
+    "InverseWishart": lambda d: Transposed(stats.invwishart(d.concentration, d.scale_matrix)),
+    "StickBreakingWeights": lambda d: GriffithsEngenMcCloskey(d.alpha),
+    **{n: (lambda d, f=f: stats.multivariate_normal(*f(d))) for n, f in BY_HAND.items() if n != "GaussianStateSpace"},
 }
+
+
+class Transposed:
+    """SciPy has draws in the last axis here."""
+
+    def __init__(self, judge):
+        self.judge = judge
+
+    def logpdf(self, x):
+        return self.judge.logpdf(np.moveaxis(x, 0, -1))

@@ -1,0 +1,137 @@
+"""Runs that go wrong, or nearly: which settings are used, where chains start, and what is said afterwards."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import storax as sx
+
+N = sx.Normal
+SHORT = {"num_warmup": 100, "num_samples": 100, "num_chains": 2}
+
+
+def two_scales():
+    sx.sample("x", N(0.0, 1.0))
+    sx.sample("z", N(0.0, 100.0))
+
+
+def test_every_kernel_brings_its_own_mass_matrix():
+    kernels = [sx.nuts(step_size=0.5, inverse_mass_matrix=np.array([1.0, v])) for v in (1.0, 1e4)]
+    runs = [sx.mcmc(two_scales, k, num_warmup=0, num_samples=200, num_chains=1) for k in kernels]
+    with pytest.warns(sx.errors.SamplingWarning):
+        spreads = [np.std(run(0)["z"]) for run in runs]
+    assert spreads[0] < 90 < 110 > spreads[1] > 80 or spreads[0] != spreads[1]
+    assert spreads[0] != spreads[1]
+
+
+def test_a_wrong_mass_matrix_spoils_no_later_run():
+    with pytest.raises(sx.errors.SettingsError, match=r"\(2,\)"):
+        sx.mcmc(two_scales, sx.nuts(inverse_mass_matrix=np.ones(5)), **SHORT)(0)
+    post = sx.mcmc(two_scales, sx.nuts(inverse_mass_matrix=np.ones(2)), num_samples=500)(0)
+    assert post["x"].shape == (4, 500)
+    with pytest.raises(sx.errors.SettingsError, match="no numbers"):
+        sx.nuts(inverse_mass_matrix=np.zeros((0, 0)))
+
+
+def test_a_start_outside_of_the_support_is_refused_at_once():
+    def model(y=None):
+        s = sx.sample("s", sx.HalfNormal(1.0))
+        sx.deterministic("twice", 2 * s)
+        sx.sample("y", N(0.0, s), obs=1.0)
+
+    for init, error, words in [
+        ({"s": -1.0}, sx.errors.ObservationError, r"init=.*site 's'.*not inside of its support"),
+        ({"twice": 1.0}, sx.errors.UnknownNameError, "'twice' .*derived"),
+        ({"y": 1.0}, sx.errors.UnknownNameError, "'y' .*observed"),
+        ({"t": 1.0}, sx.errors.UnknownNameError, "'t'"),
+        ({"s": [1.0, 2.0]}, sx.errors.ShapeError, r"site 's' .*\(2,\)"),
+        ([1.0], sx.errors.ArgumentTypeError, r"init=\{'mu': 1\.0\}"),
+    ]:
+        with pytest.raises(error, match=words):
+            sx.mcmc(model, init=init, **SHORT)(0)
+
+
+@pytest.mark.filterwarnings("ignore::storax.errors.SamplingWarning")  # the posterior ends at a cliff
+def test_a_start_whose_support_depends_on_the_rest_is_tried_again():
+    def model(y):
+        h = sx.sample("h", sx.HalfNormal(10.0))
+        sx.sample("u", sx.Uniform(0.0, h))
+        sx.sample("y", sx.Uniform(0.0, h), obs=y)
+
+    post = sx.mcmc(model, sx.nuts(target_accept=0.95), init={"h": 20.0}, num_samples=500)(0, np.array([5.0]))
+    assert (post["h"] > 5).all() and (post["u"] < post["h"]).all()
+
+
+def test_a_site_without_numbers():
+    def model():
+        sx.sample("none", N(0.0, 1.0), shape=0)
+        sx.sample("a", N(0.0, 1.0))
+
+    post = sx.mcmc(model, num_samples=500)(0)
+    assert post["none"].shape == (4, 500, 0) and post["a"].shape == (4, 500)
+    assert list(post.summary()) == ["a"]
+
+
+def test_half_precision_moves():
+    model = lambda: sx.sample("x", N(jnp.bfloat16(0), jnp.bfloat16(1)))
+    post = sx.mcmc(model, num_samples=500)(0)
+    assert post["x"].dtype == jnp.bfloat16
+    assert abs(np.asarray(post["x"], float).std() - 1) < 0.15
+
+
+def test_nan_densities_are_counted_apart_from_divergences():
+    def model():
+        a = sx.sample("a", N(0.0, 1.0))
+        sx.factor("f", jnp.sqrt(a + 0.5))
+
+    with pytest.warns(sx.errors.SamplingWarning, match=r"\d+ of 400 draws met a density of nan") as caught:
+        post = sx.mcmc(model, num_warmup=200, num_samples=200, num_chains=2)(0)
+    assert post.stats["undefined"].sum() > 10 and (post["a"] >= -0.5).all()
+    assert (post.stats["undefined"] <= post.stats["diverging"]).all()
+    assert "ended in a divergence" not in str(caught[0].message)
+
+
+def test_an_improper_posterior_is_called_improper():
+    def model():
+        a = sx.sample("a", N(0.0, 1.0))
+        sx.factor("flat", -N(0.0, 1.0).log_prob(a))
+
+    with pytest.warns(sx.errors.SamplingWarning, match="looks improper"):
+        sx.mcmc(model, **SHORT)(0)
+
+
+def test_no_observations_and_no_warm_up_are_said():
+    def model(y):
+        m = sx.sample("m", N(0.0, 1.0))
+        sx.sample("y", N(m, 1.0), obs=y)
+
+    with pytest.warns(sx.errors.SamplingWarning, match="no observations of site 'y'"):
+        sx.mcmc(model)(0, np.zeros(0))
+    with pytest.warns(sx.errors.SamplingWarning, match="no warm-up"):
+        sx.mcmc(model, num_warmup=0)(0, np.zeros(3))
+
+
+@pytest.mark.filterwarnings("ignore::storax.errors.SamplingWarning")
+def test_one_draw_has_a_summary():
+    post = sx.mcmc(lambda: sx.sample("x", N(0.0, 1.0)), num_chains=1, num_samples=1)(0)
+    row = post.summary()["x"]
+    assert row["mean"] == post["x"][0, 0] and np.isnan(row["sd"]) and "-" in repr(post.summary())
+    for probs in ("mu", 0.5, None, [1.5], ["a"]):
+        with pytest.raises((sx.errors.ArgumentTypeError, sx.errors.SettingsError), match="quantiles"):
+            post.summary(probs)
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: sx.nuts(taget_accept=0.9), "Did you mean 'target_accept'"),
+        (lambda: sx.mcmc(two_scales, num_sample=10), "Did you mean 'num_samples'"),
+        (lambda: sx.mcmc(two_scales)(), "random key"),
+        (lambda: sx.seed(two_scales, 0, 1), "seed"),
+        (lambda: sx.sample(), "name"),
+    ],
+)
+def test_a_call_that_does_not_fit_says_what_would(call, words):
+    with pytest.raises(sx.errors.ArgumentTypeError, match=words) as caught:
+        call()
+    assert isinstance(caught.value, TypeError)
