@@ -35,7 +35,7 @@ def log_gamma_tails(a: Any, y: Any) -> tuple[jax.Array, jax.Array]:
     # The smaller tail is integrated.  Below a < 1 the lower one may be nearly all.
     lower = (y_in < a) & ((a >= 1) | (a * jnp.log(y_in) < -0.3))
     sign = jnp.where(lower, -1.0, 1.0).astype(y_in.dtype)
-    width = _gamma_window(*map(lax.stop_gradient, (a, y_in)), lower)
+    width = _gamma_window(lax.stop_gradient(a), lax.stop_gradient(y_in), lower)
     slope = sign * (y_in - a)
 
     def exponent(s: jax.Array) -> jax.Array:
