@@ -5,12 +5,13 @@ Names and parameters are NumPyro's.  The smallest, `laplace.py`, shows all that 
 it to `ALL` (`catalogue.py`) buys the whole test suite.
 """
 
+from typing import Any
+
 from storax.distributions.autoregressive import AR
 from storax.distributions.base import Distribution
 from storax.distributions.bounded import Beta, Uniform
 from storax.distributions.burr import Burr, Dagum
 from storax.distributions.car import CAR, ICAR
-from storax.distributions.catalogue import ALL as ALL
 from storax.distributions.cauchy import Cauchy, HalfCauchy, StudentT
 from storax.distributions.circulant import CirculantNormal
 from storax.distributions.copula import GaussianCopula
@@ -124,3 +125,12 @@ __all__ = [
     "WishartCholesky",
     "ZeroSumNormal",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "ALL":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # The examples compute, which starts JAX's backend: not before somebody asks for them.
+    from storax.distributions.catalogue import ALL
+
+    return ALL
