@@ -47,7 +47,7 @@ BATCHES = {
         4, jnp.ones((3, 1, 2, 2)), jnp.eye(2), initial_value=jnp.ones((2, 2))
     ),
     "EulerMaruyama": lambda: sx.EulerMaruyama(
-        jnp.arange(4.0) * jnp.ones((3, 1, 1)), lambda x, t: (-x, 1.0), sx.Normal(jnp.zeros(2), 1.0)
+        jnp.cumsum(jnp.ones((3, 1, 4)), -1), lambda x, t: (-x, 1.0), sx.Normal(jnp.zeros(2), 1.0)
     ),
     "GARCH11": lambda: sx.GARCH11(jnp.ones((3, 1)), jnp.full(2, 0.5), 0.2, 1.0, 4),
     "StickBreakingWeights": lambda: sx.StickBreakingWeights(jnp.ones((3, 2)), 3),
