@@ -145,17 +145,17 @@ class ICAR(Compound):
         adj_matrix: `[n, n]`, symmetric, not negative, zeros on the diagonal; its numbers must be known when the model
             is traced.
         scale: positive.
-        zero_sum_stdev: positive, or None.
+        zero_sum_stdev: positive, such as 0.001; by default there is none.
 
     >>> path = jnp.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]])
-    >>> d = ICAR(path, 1.0, zero_sum_stdev=None)
+    >>> d = ICAR(path, 1.0)
     >>> bool(d.log_prob(jnp.array([0.0, 1.0, 3.0])) == d.log_prob(jnp.array([5.0, 6.0, 8.0])))
     True
     """
 
     adj_matrix: Any
     scale: Any = 1.0
-    zero_sum_stdev: Any = 0.001
+    zero_sum_stdev: Any = None
 
     parameters: ClassVar[dict[str, Support]] = {"scale": supports.positive, "zero_sum_stdev": supports.positive}
     support: ClassVar[Support] = supports.real_vector

@@ -151,7 +151,7 @@ SERIES: list[Distribution] = [  # processes in time and space
     ProjectedNormal(np.array([0.5, 0.3, 1.5])),
     ProjectedNormal(np.array([-0.5, 1.0])),
     GaussianCopula(Normal(np.array([1.0, -1.0]), 2.0), np.array([[1.0, 0.6], [0.6, 1.0]])),
-    GaussianCopula(Exponential(np.array([0.5, 2.0])), np.array([[1.0, -0.4], [-0.4, 1.0]])),
+    GaussianCopula(LogNormal(np.array([0.5, -0.3]), 0.5), np.array([[1.0, -0.4], [-0.4, 1.0]])),
     SineBivariateVonMises(0.5, -1.0, 2.0, 3.0, weighted_correlation=0.6),
     SineBivariateVonMises(-0.3, 2.0, 0.8, 0.5, 1.5),
     CirculantNormal(np.array([1.0, 0.0, -1.0]), covariance_rfft=np.array([2.0, 0.5])),

@@ -67,7 +67,7 @@ class GaussianCopula(Compound):
     @property
     def marginal_dist(self) -> Distribution:
         """The distribution of each number, a batch."""
-        return self.marginals.base  # type: ignore[attr-defined,no-any-return]
+        return self.marginals.base  # type: ignore[attr-defined]
 
     @property
     def event_shape(self) -> tuple[int, ...]:

@@ -96,6 +96,7 @@ class GaussianRandomWalk(Compound):
         return jnp.asarray(times, dtype).reshape((1,) * max(ndim - axes, 0) + times.shape)
 
     def entropy(self) -> jax.Array:
-        start, scale = promote(self.start.entropy(), self.scale)
-        steps = (self.num_steps - 1) * (jnp.log(scale) + HALF_LOG_TWO_PI + 0.5)
-        return jnp.broadcast_to(start + steps, self.batch_shape)
+        start: Any = 0.0 if self.init_dist is None else self.init_dist.entropy()
+        start, scale = promote(start, self.scale)
+        steps = self.num_steps - (self.init_dist is not None)
+        return jnp.broadcast_to(start + steps * (jnp.log(scale) + HALF_LOG_TWO_PI + 0.5), self.batch_shape)

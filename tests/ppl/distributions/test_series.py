@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gaussians import BY_HAND
 from scipy import stats
-from specimens import ALL, ask, double, draws, each
+from specimens import ALL, ask, double, draws, each, has
 
 import storax as sx
 from storax.errors import ArgumentTypeError, NotMeasurable, ParameterError, ShapeError
@@ -26,8 +26,10 @@ def test_is_the_normal_with_the_covariance_built_by_hand(d, x64):
     np.testing.assert_allclose(ask("log_prob", d, x), judge.logpdf(x.reshape(20, -1)), rtol=1e-8)
     np.testing.assert_allclose(np.ravel(d.mean), mean, rtol=1e-7, atol=1e-7)
     np.testing.assert_allclose(np.ravel(d.variance), np.diag(covariance), rtol=1e-7)
-    np.testing.assert_allclose(d.entropy(), judge.entropy(), rtol=1e-7)
-    np.testing.assert_allclose(d.log_prob(d.mode), judge.logpdf(mean), rtol=1e-7)
+    if has(d, "entropy"):  # a start may have none
+        np.testing.assert_allclose(d.entropy(), judge.entropy(), rtol=1e-7)
+    if has(d, "mode"):
+        np.testing.assert_allclose(d.log_prob(d.mode), judge.logpdf(mean), rtol=1e-7)
     if d.event_dim == 1:
         np.testing.assert_allclose(d.covariance, covariance, rtol=1e-6, atol=1e-9)
 
@@ -45,7 +47,7 @@ BATCHES = {
         4, jnp.ones((3, 1, 2, 2)), jnp.eye(2), initial_value=jnp.ones((2, 2))
     ),
     "EulerMaruyama": lambda: sx.EulerMaruyama(
-        jnp.arange(4.0) * jnp.ones((3, 1, 1)), lambda x, t: (-x, 1.0), sx.Normal(jnp.zeros(2), 1.0)
+        jnp.cumsum(jnp.ones((3, 1, 4)), -1), lambda x, t: (-x, 1.0), sx.Normal(jnp.zeros(2), 1.0)
     ),
     "GARCH11": lambda: sx.GARCH11(jnp.ones((3, 1)), jnp.full(2, 0.5), 0.2, 1.0, 4),
     "StickBreakingWeights": lambda: sx.StickBreakingWeights(jnp.ones((3, 2)), 3),
