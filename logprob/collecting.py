@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import jax
+
 from storax.data import as_value
+from storax.distributions.wrappers import Scaled, Wrapper
 from storax.effects import Context, Effect, Handler, Perform, Record, SiteInfo, Sites
 from storax.errors import ArgumentTypeError, ControlFlowError, ModelError, NotMeasurable, UnknownNameError, nearest
 from storax.models import Model
@@ -39,6 +42,36 @@ class Collector(Handler):
         if effect.kind == "mark" and effect.value is None:
             return effect._replace(value=effect.leaves[0]), {}
         return effect, {}
+
+
+class Unweighted(Collector):
+    """Leaves weights out of what is scored."""
+
+    def answer(self, effect: Effect, context: Context) -> tuple[Effect, dict[str, Any]]:
+        effect, noted = super().answer(effect, context)
+        return _without_weight(effect), noted
+
+
+def _without_weight(effect: Effect) -> Effect:
+    """The site with its distribution's `Scaled` taken off, wherever in a chain of wrappers they are."""
+    tree = effect.site.tree
+    if tree is None:
+        return effect
+    places = jax.tree.unflatten(tree, range(tree.num_leaves))
+    kept, new = jax.tree.flatten(_unscaled(places))
+    leaves = [effect.leaves[i] for i in kept]
+    lanes = tuple((n, tuple(mapped[i] for i in kept)) for n, mapped in effect.site.lanes)
+    return effect._replace(leaves=leaves).with_site(tree=new, lanes=lanes)
+
+
+def _unscaled(d: Any) -> Any:
+    if isinstance(d, Scaled):
+        return _unscaled(d.base)
+    if isinstance(d, Wrapper):
+        copy = jax.tree.map(lambda x: x, d)
+        object.__setattr__(copy, "base", _unscaled(d.base))
+        return copy
+    return d
 
 
 def collect(model: Model, staged: Staged, arrays: Sequence[Any], collector: Collector) -> dict[str, Record]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from storax.effects import Record
-from storax.logprob.collecting import Collector, check_mapping, check_values, collect
-from storax.logprob.scoring import scores
+from storax.logprob.collecting import Collector, Unweighted, check_mapping, check_values, collect
+from storax.logprob.scoring import joint
 from storax.models import Model, transformation
 from storax.sources import plain_errors
 
@@ -44,10 +43,7 @@ def log_density(model: Callable[..., Any]) -> Callable[..., jax.Array]:
 
     @plain_errors
     def f(values: Any = None, /, *args: Any, **kwargs: Any) -> jax.Array:
-        parts = scores(_records(model, values, args, kwargs, "sx.log_density").values())
-        # Where one site is impossible the whole is, also if another's parameter (a negative scale) is none there.
-        impossible = functools.reduce(jnp.logical_or, [p == -jnp.inf for p in parts], jnp.asarray(False))
-        return jnp.where(impossible, -jnp.inf, sum(parts, start=jnp.zeros(())))
+        return joint(_records(model, values, args, kwargs, "sx.log_density").values())
 
     return f
 
@@ -60,7 +56,9 @@ def log_likelihood(model: Callable[..., Any]) -> Callable[..., dict[str, jax.Arr
         model: a model.
 
     Returns:
-        `f(values, *args, **kwargs) -> {observed site: log density}`, each of the site's shape without its event axes.
+        `f(values, *args, **kwargs) -> {observed site: log density}`, each of the site's shape without its event axes;
+        nan for a site in a branch that was not taken.  Weights (`sx.scale`, the subsample of a plate) do not count
+        here: these are the densities of the data, as cross-validation needs them.
 
     Raises:
         The errors of `log_density`.
@@ -77,13 +75,24 @@ def log_likelihood(model: Callable[..., Any]) -> Callable[..., dict[str, jax.Arr
     @plain_errors
     def f(values: Any = None, /, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         records = _records(model, values, args, kwargs, "sx.log_likelihood")
-        return {n: r.score() for n, r in records.items() if r.site.observed and not (r.is_mark or r.site.is_factor)}
+        data = {n: r for n, r in records.items() if r.site.observed and not (r.is_mark or r.site.is_factor)}
+        return {n: _where_taken(r) for n, r in data.items()}
 
     return f
+
+
+def _where_taken(record: Record) -> jax.Array:
+    """The log density; nan in a branch of `lax.cond` that was not taken, where there are no data."""
+    score = record.score()
+    if record.active is None:
+        return score
+    active = record.active.reshape(record.active.shape + (1,) * (score.ndim - record.active.ndim))
+    return jnp.where(active, score, jnp.nan)
 
 
 def _records(model: Model, values: Any, args: Any, kwargs: Any, call: str) -> dict[str, Record]:
     check_mapping(values, call)
     staged = model.stage(*args, **kwargs)
     values = check_values(values, model.sites(staged), call)
-    return collect(model, staged, staged.arrays, Collector(values, call))
+    collector = Unweighted if call == "sx.log_likelihood" else Collector
+    return collect(model, staged, staged.arrays, collector(values, call))

@@ -38,7 +38,9 @@ class Slot(NamedTuple):
         """Slots with equal keys are constrained in one call; an elementwise bijection does not ask for shapes."""
         if self.support is None:
             return self.name
-        return self.support, self.dtype, None if self.support.event_dim == 0 else self.z_shape
+        numbers, kind = jax.tree.flatten(self.support)
+        ends = tuple(float(x) for x in numbers)
+        return kind, ends, self.dtype, None if self.support.event_dim == 0 else self.z_shape
 
 
 class Layout:

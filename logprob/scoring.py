@@ -57,7 +57,8 @@ class Pieces:
 
 def joint(records: Iterable[Record], pieces: Pieces | None = None) -> jax.Array:
     """The sum of all log densities, a scalar."""
-    return sum(scores(records, pieces), start=jnp.zeros(()))
+    parts = scores(records, pieces)
+    return _total(jnp.stack(parts)) if parts else jnp.zeros(())
 
 
 def scores(records: Iterable[Record], pieces: Pieces | None = None) -> list[jax.Array]:
@@ -69,10 +70,15 @@ def scores(records: Iterable[Record], pieces: Pieces | None = None) -> list[jax.
         if r.is_mark:
             continue
         if r.log_prob is not None:
-            inside_of_branches.append(jnp.sum(r.log_prob))
+            inside_of_branches.append(_total(r.log_prob))
         else:
             groups.setdefault(_kind(r, pieces), []).append(r)
     return inside_of_branches + [_score(alike, pieces) for alike in groups.values()]
+
+
+def _total(scores: jax.Array) -> jax.Array:
+    """The sum; where one is impossible so is the whole, also if another is nan since its parameter is none there."""
+    return jnp.where((scores == -jnp.inf).any(), -jnp.inf, jnp.sum(scores))
 
 
 def _kind(r: Record, pieces: Pieces) -> Any:
@@ -83,17 +89,17 @@ def _kind(r: Record, pieces: Pieces) -> Any:
 
 def _score(alike: Sequence[Record], pieces: Pieces) -> jax.Array:
     if len(alike) == 1:
-        return jnp.sum(alike[0].score())
+        return _total(alike[0].score())
     columns = list(zip(*[(r.value, *r.leaves) for r in alike], strict=True))
     shared = [_all_equal(c) for c in columns]
     operands = [c[0] if s else pieces.stack(c) for c, s in zip(columns, shared, strict=True)]
     if all(shared):
-        return len(alike) * jnp.sum(alike[0].score())
+        return len(alike) * _total(alike[0].score())
 
     def one(value: Any, *leaves: Any) -> Any:
         return alike[0].replace(value=value, leaves=leaves).score()
 
-    return jnp.sum(jax.vmap(one, in_axes=tuple(None if s else 0 for s in shared))(*operands))
+    return _total(jax.vmap(one, in_axes=tuple(None if s else 0 for s in shared))(*operands))
 
 
 def _all_equal(column: Sequence[Any]) -> bool:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from storax.data import as_real
+from storax.data import as_real, as_value
 from storax.effects import Record, Sites
 from storax.errors import ArgumentTypeError, InferenceError, ShapeError, UnknownNameError, nearest
 from storax.keys import as_key
@@ -17,7 +17,7 @@ from storax.logprob.checking import examine
 from storax.logprob.collecting import check_values, collect, open_sites
 from storax.logprob.layout import Layout
 from storax.logprob.scoring import joint
-from storax.logprob.walks import Constrainer, Inverter, refuse_dependent_branches, scout
+from storax.logprob.walks import Constrainer, Inverter, Starter, refuse_dependent_branches, scout
 from storax.models import Model, transformation
 from storax.sources import plain_errors
 from storax.staging import Staged
@@ -83,6 +83,17 @@ class Density:
         given = check_values(values, self.sites, self._call)
         records = collect(self._model, self._staged, self._staged.arrays, Inverter(given, self._call))
         return {s.name: records[s.name].z.reshape(s.z_shape) for s in self.layout.slots}
+
+    def moved(self, vector: jax.Array, values: Mapping[str, Any]) -> jax.Array:
+        """The point with these values of some latent sites; the others keep their coordinates."""
+        infos = {n: self.sites[n] for n in values}
+        given = {n: as_value(values[n], i.shape, i.dtype, i.site.label) for n, i in infos.items()}
+        fixed, on_walk, _, _ = self.layout.constrain(vector)
+        rest = {n: z for n, z in on_walk.items() if n not in given}
+        walker = Starter({**fixed, **rest, **given}, self._call, frozenset(rest), frozenset(given))
+        records = collect(self._model, self._staged, self._staged.arrays, walker)
+        old = self.layout.unflatten(vector)
+        return self.layout.flatten({n: records[n].z if n in given else old[n] for n in old})
 
     @plain_errors
     def init(self, key: Any) -> dict[str, jax.Array]:

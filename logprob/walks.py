@@ -37,7 +37,10 @@ class Scout(Collector):
         if effect.name not in context.given:
             return super().answer(effect, context)
         site = effect.site
-        d = site.distribution(site.one_lane(effect.leaves))
+        shapes = site.one_lane(effect.leaves)
+        # A leaf that is a number here and now is the same wherever the sites are.
+        known = [x if is_concrete(x) and not np.ndim(x) else s for x, s in zip(effect.leaves, shapes, strict=True)]
+        d = site.distribution(known)
         if d.is_discrete:
             raise InferenceError(_discrete(effect, d, self.call))
         z_shape = biject_to(d.support).inverse_shape((*site.shape, *d.shape))
@@ -80,7 +83,7 @@ def scout(model: Model, staged: Staged, latent: Sites, call: str) -> list[Slot]:
 
 
 def _slot(name: str, info: SiteInfo, support: Any, z_shape: tuple[int, ...]) -> Slot:
-    fixed = not jax.tree.leaves(support) and not info.conditional
+    fixed = not info.conditional and is_concrete(support)
     shape = (*info.shape[: info.loops], *z_shape)
     return Slot(name, info.shape, info.dtype, support if fixed else None, shape, info.loops, info.conditional)
 
@@ -106,18 +109,31 @@ class Inverter(Collector):
     """Values are given; the records also have z."""
 
     def answer(self, effect: Effect, context: Context) -> tuple[Effect, dict[str, Any]]:
-        if effect.name not in context.given:
-            return super().answer(effect, context)
-        site = effect.site
-
-        def invert(x: Any, *leaves: Any) -> Any:
-            return biject_to(site.distribution(leaves).support).inverse(x)
-
+        is_given = effect.name in context.given
         effect, noted = super().answer(effect, context)
-        z = site.over_lanes(invert, 1)(effect.value, *effect.leaves)
-        if is_concrete([effect.value, effect.leaves]):
-            _refuse_outside(effect, z)
-        return effect, {**noted, "z": z}
+        return effect, {**noted, **_coordinates(effect)} if is_given else noted
+
+
+class Starter(Constrainer):
+    """The values of the `chosen` sites are given, and their records have z; z is given of the sites in `on_walk`."""
+
+    chosen: frozenset[str] = static(default=frozenset())
+
+    def answer(self, effect: Effect, context: Context) -> tuple[Effect, dict[str, Any]]:
+        effect, noted = super().answer(effect, context)
+        return effect, {**noted, **_coordinates(effect)} if effect.name in self.chosen else noted
+
+
+def _coordinates(effect: Effect) -> dict[str, Any]:
+    site = effect.site
+
+    def invert(x: Any, *leaves: Any) -> Any:
+        return biject_to(site.distribution(leaves).support).inverse(x)
+
+    z = site.over_lanes(invert, 1)(effect.value, *effect.leaves)
+    if is_concrete([effect.value, effect.leaves]):
+        _refuse_outside(effect, z)
+    return {"z": z}
 
 
 def _refuse_outside(effect: Effect, z: Any) -> None:

@@ -130,7 +130,9 @@ def advance(
     dtype = chains.walk.draw.position.dtype
     rows = max(2, min(64, 2**16 // max(d, 1)))  # momenta at hand: enough for many trips, in little memory
     first, end = chains.walk.draws, chains.walk.draws + num_draws
-    step = partial(_trip, jax.value_and_grad(log_density), kernel, num_warmup)
+    # A density that is summed up in 64 bits, at positions of 32: the chains keep the type of their positions.
+    of_position = lambda q: log_density(q).astype(q.dtype)  # noqa: E731
+    step = partial(_trip, jax.value_and_grad(of_position), kernel, num_warmup)
     stack = jnp.zeros((size, kernel.max_tree_depth, 3, d), dtype)
     positions = jnp.zeros((size, num_draws - skip, d), dtype)
     table = jnp.zeros((size, num_draws, len(COLUMNS)), dtype)
@@ -243,8 +245,22 @@ def _set_metric(chain: Chain) -> Chain:
         moments=Moments.none(metric.inverse), phase=jnp.full_like(walk.phase, SEARCH),
         direction=jnp.zeros_like(walk.direction), due=jnp.zeros_like(walk.due),
     )  # fmt: skip
-    new, metric = select(walk.due, (new, Metric.of(walk.moments.inverse_mass())), (walk, metric))
+    new, metric = select(walk.due, (new, _metric_of(walk.moments)), (walk, metric))
     return Chain(chain.key, metric, new)
+
+
+def _metric_of(moments: Moments) -> Metric:
+    """The metric that was seen; only its diagonal if the draws were too few for a covariance with a Cholesky factor.
+
+    Fewer draws than dimensions leave all but their span to the little that is added to the diagonal, which may be below
+    the rounding of the rest.
+    """
+    inverse = moments.inverse_mass()
+    metric = Metric.of(inverse)
+    if inverse.ndim == 1:
+        return metric
+    diagonal = Metric.of(jnp.diag(jnp.diagonal(inverse)))
+    return select(jnp.isfinite(metric.factor).all(), metric, diagonal)
 
 
 def _store(skip: int, out: Any, row: jax.Array, record: Info, position: jax.Array) -> Any:

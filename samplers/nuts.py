@@ -35,7 +35,8 @@ class State(Pytree):
 class Info(Pytree):
     """What happened in a step; the fields are those of `Posterior.stats`.
 
-    A trajectory is `diverging` when its energy has run away, and `undefined` too when that was a density of nan.
+    `tree_depth` counts a last doubling that was not finished, as `n_steps` does.  A trajectory is `diverging` when its
+    energy has run away, and `undefined` too when that was a density of nan.
     """
 
     lp: jax.Array
@@ -74,7 +75,7 @@ class Kernel(Pytree):
                 "inverse_mass_matrix=...); sx.mcmc and storax.samplers.driver.run find one in their warm-up."
             )
         flat, _ = _flatten(position)
-        value, gradient = jax.value_and_grad(log_density)(position)
+        value, gradient = jax.value_and_grad(lambda x: log_density(x).astype(flat.dtype))(position)
         step_size = jnp.asarray(self.step_size, flat.dtype)
         return State(position, value, gradient, step_size, self.initial_inverse_mass(flat))
 
@@ -92,7 +93,7 @@ class Kernel(Pytree):
         False
         """
         flat, unflatten = _flatten(state.position)
-        value_and_grad = jax.value_and_grad(lambda x: log_density(unflatten(x)))
+        value_and_grad = jax.value_and_grad(lambda x: log_density(unflatten(x)).astype(flat.dtype))
         metric = Metric.of(state.inverse_mass_matrix)
         of_momentum, of_tree = jax.random.split(key)
 

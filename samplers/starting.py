@@ -48,15 +48,13 @@ def _propose(density: Density, keys: jax.Array, attempt: int, init: Mapping[str,
 
 
 def _with(density: Density, vector: jax.Array, init: Mapping[str, Any]) -> jax.Array:
-    values = density.quantities(vector)
     try:
-        z = density.unconstrain({**{n: values[n] for n in density.shapes}, **init})
+        return density.moved(vector, init)
     except ObservationError as error:
         if all(density.layout.support_is_fixed(n) for n in init):
             error.args = (f"sx.mcmc(init=...): {error}",)
             raise
         return jnp.full_like(vector, jnp.nan)  # outside at this random point of the others: another may do
-    return density.flatten(z)
 
 
 def _check_names(density: Density, init: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -64,13 +65,15 @@ def summarise(samples: Mapping[str, np.ndarray], probs: Sequence[float]) -> Summ
     flat: list[np.ndarray] = []
     for name, draws in samples.items():
         shape = draws.shape[2:]
-        names += [name + _index(i) for i in np.ndindex(shape)]
-        flat.append(np.asarray(draws, float).reshape(*draws.shape[:2], -1))
+        parts = {f"{name}.real": draws.real, f"{name}.imag": draws.imag} if np.iscomplexobj(draws) else {name: draws}
+        for part, numbers in parts.items():
+            names += [part + _index(i) for i in np.ndindex(shape)]
+            flat.append(np.asarray(numbers, float).reshape(*draws.shape[:2], math.prod(shape)))
     x = np.concatenate(flat, axis=-1)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # one draw has no sd: nan says so
         columns = {"mean": x.mean((0, 1)), "sd": x.std((0, 1), ddof=1)}
-    columns |= {f"{100 * p:g}%": q for p, q in zip(probs, np.quantile(x, probs, axis=(0, 1)), strict=True)}
+        columns |= {f"{100 * p:g}%": q for p, q in zip(probs, np.quantile(x, probs, axis=(0, 1)), strict=True)}
     columns |= {"mcse": mcse_mean(x), "ess_bulk": ess_bulk(x), "ess_tail": ess_tail(x), "rhat": rhat(x)}
     return Summary(names, columns)
 

@@ -231,7 +231,7 @@ def as_parameter(value: Any, what: str) -> Any:
     Raises:
         ArgumentTypeError: not real numbers.
     """
-    if isinstance(value, (int, float)):
+    if type(value) in (bool, int, float):  # np.float64 is a float, too, and has a dtype
         return value
     array = value if isinstance(value, (jax.Array, jax.ShapeDtypeStruct)) else _as_array(value)
     real = jnp.issubdtype(array.dtype, jnp.number) and not jnp.issubdtype(array.dtype, jnp.complexfloating)
@@ -279,7 +279,7 @@ def is_known(x: Any) -> bool:
 
 def _float_type(x: Any) -> Any:
     """The dtype that a parameter asks for; a Python number asks for none."""
-    if isinstance(x, (bool, int, float)):
+    if type(x) in (bool, int, float):
         return float
     dtype = jnp.result_type(x)
     if getattr(x, "weak_type", False) or not jnp.issubdtype(dtype, jnp.floating):

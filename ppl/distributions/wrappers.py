@@ -298,7 +298,8 @@ class Scaled(Wrapper):
 
     def log_prob(self, value: Any) -> jax.Array:
         weight, score = promote(self.weight, self.base.log_prob(value))
-        return weight * score
+        nothing = weight == 0  # also of what is impossible
+        return jnp.where(nothing, 0.0, weight * jnp.where(nothing, 0.0, score))
 
     def take(self, positions: Any) -> Distribution:
         weight = jnp.broadcast_to(self.weight, self.batch_shape).reshape(-1)[positions]

@@ -31,10 +31,10 @@ def test_report_is_a_table_of_the_sites():
         ("y", "observed", (3,)),
         ("f", "factor", (0,)),
     ]
-    assert repr(report["a"].support) == "positive" and report["y"].dims == ("n",)
+    assert repr(report["a"].support) == "nonnegative" and report["y"].dims == ("n",)
     lines = repr(report).splitlines()
     assert lines[0].split() == ["site", "kind", "distribution", "shape", "support"]
-    assert lines[2].split() == ["a", "latent", "Gamma", "(2,)", "positive"]
+    assert lines[2].split() == ["a", "latent", "Gamma", "(2,)", "nonnegative"]
 
 
 def test_check_sees_loops_lanes_and_branches():
@@ -71,7 +71,7 @@ def with_entry(value):
 DATA = {
     "nan": (N(0.0, 1.0), with_entry(np.nan), r"nan.*value\[1\].*1 in all.*\.mask\(~jnp\.isnan"),
     "inf": (N(0.0, 1.0), with_entry(np.inf), r"outside.*value\[1\] = inf"),
-    "negative": (sx.Gamma(1.0, 1.0), with_entry(-1.0), r"outside.*value\[1\] = -1\.0, 1 in all.*positive"),
+    "negative": (sx.Gamma(1.0, 1.0), with_entry(-1.0), r"outside.*value\[1\] = -1\.0, 1 in all.*nonnegative"),
     "two": (sx.Bernoulli(0.5), np.array([0, 1, 2]), r"value\[2\] = 2"),
     "fraction": (sx.Poisson(1.0), with_entry(0.5), r"value\[0\] (=|is) 0\.5"),
     "too many": (sx.Binomial(3, 0.5), np.array([0, 4, 1]), r"value\[1\] = 4.*from 0 to 3"),

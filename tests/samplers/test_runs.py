@@ -1,5 +1,6 @@
 """Runs that go wrong, or nearly: which settings are used, where chains start, and what is said afterwards."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -60,6 +61,47 @@ def test_a_start_whose_support_depends_on_the_rest_is_tried_again():
 
     post = sx.mcmc(model, sx.nuts(target_accept=0.95), init={"h": 20.0}, num_samples=500)(0, np.array([5.0]))
     assert (post["h"] > 5).all() and (post["u"] < post["h"]).all()
+
+
+def test_a_start_that_moves_the_support_of_another_site():
+    def model():
+        x = sx.sample("x", sx.LogNormal(0.0, 1.0))
+        sx.sample("u", sx.Uniform(0.0, x))
+
+    density = sx.unconstrain(model)()
+    for key in range(20):
+        vector = density.moved(density.flatten(density.init(key)), {"x": 0.01})
+        values = density.constrain(density.unflatten(vector))
+        assert abs(values["x"] - 0.01) < 1e-6 and 0 < values["u"] < 0.01
+        assert density.unflatten(vector)["u"] == density.init(key)["u"]
+
+
+def test_a_dense_metric_of_too_few_draws_is_no_nan():
+    model = lambda: sx.sample("x", N(0.0, 100.0), shape=(30,))
+    post = sx.mcmc(model, sx.nuts(dense_mass=True), num_chains=2, num_warmup=300, num_samples=300)(0)
+    assert (post.stats["step_size"] > 0.05).all() and not post.stats["diverging"].any()
+    assert abs(post["x"].std() / 100 - 1) < 0.1
+
+
+def test_single_precision_in_a_double_world(x64):
+    model = lambda: sx.sample("mu", N(jnp.float32(0), jnp.float32(1)))
+    post = sx.mcmc(model, num_samples=500)(0)
+    assert post["mu"].dtype == jnp.float32 and abs(post["mu"].std() - 1) < 0.15
+    kernel = sx.nuts(step_size=0.5)
+    target = lambda q: -0.5 * jnp.sum(q.astype(jnp.float64) ** 2)
+    state, _ = kernel.step(jax.random.key(0), kernel.init(jnp.zeros(2, jnp.float32), target), target)
+    assert state.position.dtype == state.log_density.dtype == jnp.float32
+
+
+def test_complex_and_infinite_quantities_have_rows():
+    def model():
+        x = sx.sample("x", N(0.0, 1.0))
+        sx.deterministic("c", 1j * x + 1)
+        sx.deterministic("inf", x + jnp.inf)
+
+    summary = sx.mcmc(model, num_samples=500)(0).summary()
+    assert {"c.real", "c.imag", "inf"} <= set(summary)
+    assert summary["c.real"]["mean"] == 1 and abs(summary["c.imag"]["sd"] - 1) < 0.15
 
 
 def test_a_site_without_numbers():
