@@ -7,6 +7,7 @@ each, and the shape of an example z: adding an entry buys its tests.
 import numpy as np
 
 from storax.bijections.base import Bijection, Lifted
+from storax.bijections.between import Within
 from storax.bijections.elementwise import Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
 from storax.bijections.registry import biject_to
@@ -18,6 +19,7 @@ ALL: list[tuple[Bijection, tuple[int, ...]]] = [
     (Sigmoid(0.0, 1.0), (3,)),
     (Sigmoid(-2.0, np.array([1.0, 5.0])), (2,)),
     (Sigmoid(1e3, 1e3 + 1), (2,)),
+    (Within(np.array([-np.inf, -1.0, 2.0]), np.array([1.0, np.inf, 4.0])), (3,)),
     (Beyond(2.5), (3,)),
     (Beyond(np.array([-1.0, 1e3]), below=True), (2,)),
     (StickBreaking(), (4,)),
@@ -38,5 +40,6 @@ __all__ = [
     "Lifted",
     "Sigmoid",
     "StickBreaking",
+    "Within",
     "biject_to",
 ]

@@ -6,6 +6,7 @@ import functools
 
 from storax import supports
 from storax.bijections.base import Bijection, Lifted
+from storax.bijections.between import Within
 from storax.bijections.elementwise import Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
 from storax.bijections.stick_breaking import StickBreaking
@@ -54,6 +55,11 @@ def _(support: supports.UnitInterval) -> Bijection:
 @biject_to.register
 def _(support: supports.Interval) -> Bijection:
     return Sigmoid(support.low, support.high)
+
+
+@biject_to.register
+def _(support: supports.Between) -> Bijection:
+    return Within(support.low, support.high)
 
 
 @biject_to.register

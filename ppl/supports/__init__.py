@@ -8,7 +8,16 @@ from storax.supports.base import Independent, Nothing
 from storax.supports.base import Support as Support
 from storax.supports.base import show as show
 from storax.supports.integers import Boolean, IntegerInterval, NonNegativeInteger, Subset
-from storax.supports.intervals import GreaterThan, Interval, LessThan, NonNegative, Positive, Real, UnitInterval
+from storax.supports.intervals import (
+    Between,
+    GreaterThan,
+    Interval,
+    LessThan,
+    NonNegative,
+    Positive,
+    Real,
+    UnitInterval,
+)
 from storax.supports.matrices import LowerCholesky, PositiveDefinite
 from storax.supports.vectors import RealVector, Simplex
 
@@ -26,6 +35,7 @@ nothing = Nothing()
 greater_than = GreaterThan
 less_than = LessThan
 interval = Interval
+between = Between
 integer_interval = IntegerInterval
 independent = Independent
 subset = Subset

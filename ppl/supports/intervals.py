@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 
 from storax.supports.base import Support, aligned, array_module, show
 
@@ -70,6 +71,25 @@ class Interval(Support):
 
     def __repr__(self) -> str:
         return f"interval({show(self.low)}, {show(self.high)})"
+
+
+class Between(Support):
+    """Finite numbers from `low` to `high`, both included, either of which may be infinite in any part of the batch."""
+
+    low: Any
+    high: Any
+
+    def __call__(self, x: Any) -> jax.Array:
+        low, high, x = aligned(self.low, self.high, x)
+        return (x >= low) & (x <= high) & array_module(x).isfinite(x)
+
+    def safe(self) -> Any:
+        low, high = aligned(self.low, self.high)
+        a, b = jnp.where(jnp.isinf(low), jnp.where(jnp.isinf(high), 0.0, high - 2.0), low), jnp.isinf(high)
+        return a + 0.5 * (jnp.where(b, a + 2.0, high) - a)
+
+    def __repr__(self) -> str:
+        return f"between({show(self.low)}, {show(self.high)})"
 
 
 class GreaterThan(Support):
