@@ -205,8 +205,7 @@ class SoftLaplace(Distribution):
         return self.mean
 
     def entropy(self) -> jax.Array:
-        catalan = 0.915965594177219
-        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + (np.log(np.pi / 2) + 4 * catalan / np.pi), self.shape)
+        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + np.log(2 * np.pi), self.shape)
 
 
 def _log_arctan_exp(z: jax.Array) -> jax.Array:

@@ -11,7 +11,7 @@ from jax.scipy.special import erf, erfc, erfinv, ndtri
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
-from storax.distributions.special import HALF_LOG_TWO_PI, log_ndtr, quotient, safe_log, standardize
+from storax.distributions.special import HALF_LOG_TWO_PI, log_ndtr, probability, quotient, safe_log, standardize
 from storax.supports import Support
 
 
@@ -201,6 +201,7 @@ def normal_quantile(q: Any) -> jax.Array:
 
 def half_normal_above(p: Any) -> jax.Array:
     """z with P(|Z| > z) = p, for a small p as for one near 1."""
+    p = probability(p)
     low = p < 0.5
     of_high = np.sqrt(2) * erfinv(jnp.where(low, 0.5, 1 - p))
     return jnp.where(low, -normal_quantile(0.5 * jnp.where(low, p, 0.5)), of_high)

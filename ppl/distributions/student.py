@@ -11,7 +11,7 @@ import numpy as np
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.normal import normal_quantile
-from storax.distributions.quantiles import quantile
+from storax.distributions.quantiles import quantile, tail_quantile
 from storax.distributions.special import log1p_square, log_gamma_half_step, quotient, standardize
 from storax.distributions.student_tail import log_t_cdf, log_t_tail, log_t_within
 from storax.supports import Support
@@ -66,7 +66,7 @@ class StudentT(Distribution):
     def icdf(self, q: Any) -> jax.Array:
         q, df, loc, scale = promote(q, self.df, self.loc, self.scale)
         start = normal_quantile(jnp.where((q > 0) & (q < 1), q, 0.5) + jnp.zeros_like(df))
-        z = quantile(lambda z: log_t_cdf(z, df), lambda z: log_t_cdf(-z, df), q, -jnp.inf, jnp.inf, start)
+        z = tail_quantile(lambda z, lower: log_t_cdf(jnp.where(lower, z, -z), df), q, -jnp.inf, jnp.inf, start)
         return loc + scale * z
 
     @property

@@ -12,7 +12,7 @@ from storax import supports
 from storax.distributions.base import Distribution, is_known, promote, within
 from storax.distributions.normal_mass import log_mass, nearest
 from storax.distributions.quadrature import gauss_rule
-from storax.distributions.quantiles import quantile
+from storax.distributions.quantiles import tail_quantile
 from storax.distributions.special import quotient, standardize
 from storax.errors import ParameterError
 from storax.supports import Support
@@ -104,7 +104,7 @@ class TruncatedNormal(Distribution):
         x = jnp.where(inside, x, _somewhere(low, high))
         a, b, width = _standard(loc, scale, low, high)
         z = quotient(x - loc, scale)
-        part = _log_part(a, b, width, z, _gap(low, x, scale), _gap(x, high, scale), below)
+        part = _log_part(a, b, log_mass(a, b, width), z, _gap(low, x, scale), _gap(x, high, scale), below)
         ends = (-jnp.inf, 0.0) if below else (0.0, -jnp.inf)
         return jnp.where(inside, part, jnp.where(under, *ends))
 
@@ -115,14 +115,16 @@ class TruncatedNormal(Distribution):
         origin = jnp.where(a > 0, _finite(low), jnp.where(b < 0, _finite(high), loc))
 
         # In distances t from the nearest point r, in standard deviations.
-        def part(t: jax.Array, below: bool) -> jax.Array:
+        whole = log_mass(a, b, width)
+
+        def log_tail(t: jax.Array, lower: jax.Array) -> jax.Array:
             left = jnp.where(a > 0, t, jnp.where(b < 0, t + width, t - a))
             right = jnp.where(a > 0, width - t, jnp.where(b < 0, -t, b - t))
-            return _log_part(a, b, width, r + t, left, right, below)
+            return _log_part(a, b, whole, r + t, left, right, lower)
 
         first, last = jnp.where(a > 0, zero, jnp.where(b < 0, -width, a)), jnp.where(b < 0, zero, b)
         last = jnp.where(a > 0, width + zero, last)
-        t = quantile(lambda t: part(t, True), lambda t: part(t, False), q, first, last)
+        t = tail_quantile(log_tail, q, first, last)
         x = jnp.where(q == 0, low, jnp.where(q == 1, high, origin + scale * t))
         return jnp.where(q == q, jnp.clip(x, low, high), jnp.nan)
 
@@ -166,17 +168,14 @@ class TruncatedNormal(Distribution):
         return -jnp.inf if self.low is None else self.low, jnp.inf if self.high is None else self.high
 
 
-def _log_part(a: Any, b: Any, width: Any, z: Any, left: Any, right: Any, below: bool) -> jax.Array:
-    """log P(Z <= z), or of Z > z, in [a, b] with z - a = left and b - z = right."""
-    r = nearest(a, b)
-    if below:
-        piece = log_mass(a, z, left)
-        gap = jnp.where(a > 0, 0.0, jnp.where(b < 0, right, jnp.where(z < 0, -z, 0.0)))  # from r to the nearest of it
-    else:
-        piece = log_mass(z, b, right)
-        gap = jnp.where(a > 0, left, jnp.where(b < 0, 0.0, jnp.where(z > 0, z, 0.0)))
-    whole = log_mass(a, b, width)
-    return jnp.minimum(piece - gap * (jnp.abs(r) + 0.5 * gap) - whole, 0.0)
+def _log_part(a: Any, b: Any, whole: Any, z: Any, left: Any, right: Any, below: Any) -> jax.Array:
+    """log P(Z <= z) where `below`, or of Z > z, in [a, b] of that log mass with z - a = left and b - z = right."""
+    piece = log_mass(jnp.where(below, a, z), jnp.where(below, z, b), jnp.where(below, left, right))
+    # From the point of [a, b] that is nearest to 0 to that of the piece.
+    of_lower = jnp.where(a > 0, 0.0, jnp.where(b < 0, right, jnp.maximum(-z, 0.0)))
+    of_upper = jnp.where(a > 0, left, jnp.where(b < 0, 0.0, jnp.maximum(z, 0.0)))
+    gap = jnp.where(below, of_lower, of_upper)
+    return jnp.minimum(piece - gap * (jnp.abs(nearest(a, b)) + 0.5 * gap) - whole, 0.0)
 
 
 def _standard(loc: Any, scale: Any, low: Any, high: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
