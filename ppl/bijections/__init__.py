@@ -7,8 +7,9 @@ each, and the shape of an example z: adding an entry buys its tests.
 import numpy as np
 
 from storax.bijections.base import Bijection, Lifted
+from storax.bijections.between import Within
 from storax.bijections.correlations import CorrelationFactor, FactorToCorrelation
-from storax.bijections.elementwise import Between, Beyond, Exp, Identity, Sigmoid
+from storax.bijections.elementwise import Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
 from storax.bijections.registry import biject_to
 from storax.bijections.sphere import Stereographic
@@ -21,10 +22,11 @@ ALL: list[tuple[Bijection, tuple[int, ...]]] = [
     (Sigmoid(0.0, 1.0), (3,)),
     (Sigmoid(-2.0, np.array([1.0, 5.0])), (2,)),
     (Sigmoid(1e3, 1e3 + 1), (2,)),
+    (Within(np.array([-np.inf, -1.0, 2.0]), np.array([1.0, np.inf, 4.0])), (3,)),
     (Beyond(2.5), (3,)),
     (Beyond(np.array([-1.0, 1e3]), below=True), (2,)),
     (Sigmoid(-np.pi, np.pi), (3,)),
-    (Between(1.5, np.array([np.inf, 3.0])), (2,)),
+    (Within(1.5, np.array([np.inf, 3.0])), (2,)),
     (StickBreaking(), (4,)),
     (StickBreaking(), (2, 1)),
     (Lifted(Exp(), 1), (2, 3)),
@@ -41,7 +43,6 @@ ALL: list[tuple[Bijection, tuple[int, ...]]] = [
 
 __all__ = [
     "ALL",
-    "Between",
     "Beyond",
     "Bijection",
     "CholeskyToMatrix",
@@ -54,6 +55,7 @@ __all__ = [
     "Sigmoid",
     "Stereographic",
     "StickBreaking",
+    "Within",
     "ZeroSumIsometry",
     "biject_to",
 ]

@@ -101,33 +101,3 @@ class Beyond(Bijection):
         x = floats(x)
         end = jnp.broadcast_to(jnp.asarray(self.end, x.dtype), x.shape)
         return jnp.log(end - x if self.below else x - end)
-
-
-class Between(Bijection):
-    """From low to high, where high may be infinite: `Sigmoid` where it is finite, `Beyond` where it is not.
-
-    >>> Between(jnp.zeros(2), jnp.array([4.0, jnp.inf])).forward(jnp.zeros(2)).tolist()
-    [2.0, 1.0]
-    """
-
-    low: Any
-    high: Any
-
-    def _parts(self, dtype: Any) -> tuple[jax.Array, Bijection, Bijection]:
-        low, high = jnp.broadcast_arrays(jnp.asarray(self.low, dtype), jnp.asarray(self.high, dtype))
-        finite = jnp.isfinite(high)
-        return finite, Sigmoid(low, jnp.where(finite, high, low + 1)), Beyond(low)
-
-    def forward_and_log_det(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
-        z = floats(z)
-        finite, inner, outer = self._parts(z.dtype)
-        finite = jnp.broadcast_to(finite, jnp.broadcast_shapes(finite.shape, z.shape))
-        (a, log_a), (b, log_b) = inner.forward_and_log_det(z), outer.forward_and_log_det(z)
-        return jnp.where(finite, a, b), jnp.where(finite, log_a, log_b)
-
-    def inverse(self, x: jax.Array) -> jax.Array:
-        x = floats(x)
-        finite, inner, outer = self._parts(x.dtype)
-        finite = jnp.broadcast_to(finite, jnp.broadcast_shapes(finite.shape, x.shape))
-        middle = jnp.broadcast_to(inner.forward(jnp.zeros(())), finite.shape)
-        return jnp.where(finite, inner.inverse(jnp.where(finite, x, middle)), outer.inverse(x))

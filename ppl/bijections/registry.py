@@ -8,8 +8,9 @@ import numpy as np
 
 from storax import supports
 from storax.bijections.base import Bijection, Lifted
+from storax.bijections.between import Within
 from storax.bijections.correlations import CorrelationFactor, FactorToCorrelation
-from storax.bijections.elementwise import Between, Beyond, Exp, Identity, Sigmoid
+from storax.bijections.elementwise import Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
 from storax.bijections.sphere import Stereographic
 from storax.bijections.stick_breaking import StickBreaking
@@ -62,8 +63,8 @@ def _(support: supports.Interval) -> Bijection:
 
 
 @biject_to.register
-def _(support: supports.Stretch) -> Bijection:
-    return Between(support.low, support.high)
+def _(support: supports.Between) -> Bijection:
+    return Within(support.low, support.high)
 
 
 @biject_to.register

@@ -12,19 +12,24 @@ from storax.distributions.base import Distribution
 from storax.distributions.bounded import Beta, Uniform
 from storax.distributions.burr import Burr, Dagum
 from storax.distributions.car import CAR, ICAR
-from storax.distributions.cauchy import Cauchy, HalfCauchy, StudentT
+from storax.distributions.cauchy import Cauchy, HalfCauchy
 from storax.distributions.circulant import CirculantNormal
 from storax.distributions.copula import GaussianCopula
 from storax.distributions.discrete import Bernoulli, Binomial, Categorical, Poisson
+from storax.distributions.exgaussian import ExGaussian
 from storax.distributions.gamma import Exponential, Gamma, InverseGamma
 from storax.distributions.gamma_kin import Chi, Chi2, ChiSquared, GeneralizedGamma
 from storax.distributions.garch import GARCH11
+from storax.distributions.gumbel import Gumbel, Moyal
 from storax.distributions.interpolated import Interpolated
 from storax.distributions.kronecker import KroneckerNormal
 from storax.distributions.kumaraswamy import BetaProportion, Kumaraswamy
-from storax.distributions.laplace import Laplace
+from storax.distributions.laplace import AsymmetricLaplace, Laplace, SoftLaplace
+from storax.distributions.levy import Levy
 from storax.distributions.lkj import LKJ, LKJCholesky
 from storax.distributions.lkj_covariance import LKJCovariance, LKJCovarianceCholesky
+from storax.distributions.logistic import Logistic, LogLogistic
+from storax.distributions.logit_normal import LogitNormal
 from storax.distributions.multivariate import Dirichlet, MultivariateNormal, MvNormal
 from storax.distributions.multivariate_t import MultivariateStudentT
 from storax.distributions.normal import HalfNormal, LogNormal, Normal
@@ -37,9 +42,12 @@ from storax.distributions.random_walk import GaussianRandomWalk
 from storax.distributions.rice import Rice
 from storax.distributions.sde import EulerMaruyama
 from storax.distributions.sine_von_mises import SineBivariateVonMises
+from storax.distributions.skew_normal import SkewNormal
 from storax.distributions.state_space import GaussianStateSpace
 from storax.distributions.stick_breaking import StickBreakingWeights
+from storax.distributions.student import HalfStudentT, StudentT
 from storax.distributions.triangular import LogUniform, Triangular
+from storax.distributions.truncated_normal import TruncatedNormal
 from storax.distributions.von_mises import VonMises
 from storax.distributions.wald import InverseGaussian, Wald
 from storax.distributions.weibull import Gompertz, Rayleigh, Weibull
@@ -54,6 +62,7 @@ __all__ = [
     "GARCH11",
     "ICAR",
     "LKJ",
+    "AsymmetricLaplace",
     "Bernoulli",
     "Beta",
     "BetaProportion",
@@ -70,6 +79,7 @@ __all__ = [
     "Distribution",
     "DoublyTruncatedPowerLaw",
     "EulerMaruyama",
+    "ExGaussian",
     "Expanded",
     "Exponential",
     "Gamma",
@@ -79,8 +89,10 @@ __all__ = [
     "GeneralizedGamma",
     "GeneralizedPareto",
     "Gompertz",
+    "Gumbel",
     "HalfCauchy",
     "HalfNormal",
+    "HalfStudentT",
     "Independent",
     "Interpolated",
     "InverseGamma",
@@ -93,12 +105,17 @@ __all__ = [
     "LKJCovariance",
     "LKJCovarianceCholesky",
     "Laplace",
+    "Levy",
+    "LogLogistic",
     "LogNormal",
     "LogUniform",
+    "Logistic",
+    "LogitNormal",
     "LowRankMultivariateNormal",
     "LowerTruncatedPowerLaw",
     "Masked",
     "MatrixNormal",
+    "Moyal",
     "MultivariateNormal",
     "MultivariateStudentT",
     "MvNormal",
@@ -112,10 +129,13 @@ __all__ = [
     "Rice",
     "Scaled",
     "SineBivariateVonMises",
+    "SkewNormal",
+    "SoftLaplace",
     "StickBreakingWeights",
     "StudentT",
     "Subsample",
     "Triangular",
+    "TruncatedNormal",
     "Uniform",
     "Unit",
     "VonMises",

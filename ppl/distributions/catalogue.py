@@ -7,19 +7,24 @@ from storax.distributions.base import Distribution
 from storax.distributions.bounded import Beta, Uniform
 from storax.distributions.burr import Burr, Dagum
 from storax.distributions.car import CAR, ICAR
-from storax.distributions.cauchy import Cauchy, HalfCauchy, StudentT
+from storax.distributions.cauchy import Cauchy, HalfCauchy
 from storax.distributions.circulant import CirculantNormal
 from storax.distributions.copula import GaussianCopula
 from storax.distributions.discrete import Bernoulli, Binomial, Categorical, Poisson
+from storax.distributions.exgaussian import ExGaussian
 from storax.distributions.gamma import Exponential, Gamma, InverseGamma
 from storax.distributions.gamma_kin import Chi, ChiSquared, GeneralizedGamma
 from storax.distributions.garch import GARCH11
+from storax.distributions.gumbel import Gumbel, Moyal
 from storax.distributions.interpolated import Interpolated
 from storax.distributions.kronecker import KroneckerNormal
 from storax.distributions.kumaraswamy import BetaProportion, Kumaraswamy
-from storax.distributions.laplace import Laplace
+from storax.distributions.laplace import AsymmetricLaplace, Laplace, SoftLaplace
+from storax.distributions.levy import Levy
 from storax.distributions.lkj import LKJ, LKJCholesky
 from storax.distributions.lkj_covariance import LKJCovariance, LKJCovarianceCholesky
+from storax.distributions.logistic import Logistic, LogLogistic
+from storax.distributions.logit_normal import LogitNormal
 from storax.distributions.multivariate import Dirichlet, MultivariateNormal
 from storax.distributions.multivariate_t import MultivariateStudentT
 from storax.distributions.normal import HalfNormal, LogNormal, Normal
@@ -32,9 +37,12 @@ from storax.distributions.random_walk import GaussianRandomWalk
 from storax.distributions.rice import Rice
 from storax.distributions.sde import EulerMaruyama
 from storax.distributions.sine_von_mises import SineBivariateVonMises
+from storax.distributions.skew_normal import SkewNormal
 from storax.distributions.state_space import GaussianStateSpace
 from storax.distributions.stick_breaking import StickBreakingWeights
+from storax.distributions.student import HalfStudentT, StudentT
 from storax.distributions.triangular import LogUniform, Triangular
+from storax.distributions.truncated_normal import TruncatedNormal
 from storax.distributions.von_mises import VonMises
 from storax.distributions.wald import Wald
 from storax.distributions.weibull import Gompertz, Rayleigh, Weibull
@@ -52,6 +60,20 @@ REAL: list[Distribution] = [  # on the whole line, and functions of such
     HalfCauchy(2.0),
     StudentT(4.5, -1.0, 2.0),
     Laplace(0.7, 1.2),
+    HalfStudentT(3.5, 1.3),
+    TruncatedNormal(0.5, 1.2, low=-1.0, high=2.0),
+    TruncatedNormal(0.0, 1.0, low=1.5),
+    TruncatedNormal(0.0, 2.0, high=-5.0),
+    SkewNormal(0.3, 1.5, -2.5),
+    LogitNormal(-0.4, 1.1),
+    ExGaussian(-0.5, 0.8, 0.6),
+    Levy(-0.5, 1.2),
+    Gumbel(0.4, 1.3),
+    Moyal(-0.2, 0.9),
+    Logistic(0.6, 1.4),
+    LogLogistic(1.5, 5.5),
+    AsymmetricLaplace(0.2, 1.1, 1.6),
+    SoftLaplace(-0.3, 0.9),
 ]
 
 POSITIVE: list[Distribution] = [  # on a half-line, an interval, a circle

@@ -1,4 +1,4 @@
-"""Laplace."""
+"""Laplace, AsymmetricLaplace, SoftLaplace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from storax import supports
 from storax.distributions.base import Distribution, promote
-from storax.distributions.special import standardize
+from storax.distributions.special import probability, quotient, standardize
 from storax.supports import Support
 
 
@@ -39,7 +39,7 @@ class Laplace(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, loc, scale = promote(value, self.loc, self.scale)
-        return -jnp.abs((x - loc) / scale) - jnp.log(scale) - np.log(2.0)
+        return -jnp.abs(quotient(x - loc, scale)) - jnp.log(scale) - np.log(2.0)
 
     def log_cdf(self, value: Any) -> jax.Array:
         return _log_laplace_cdf(standardize(*promote(value, self.loc, self.scale)))
@@ -55,6 +55,162 @@ class Laplace(Distribution):
     def variance(self) -> jax.Array:
         return jnp.broadcast_to(2 * jnp.square(promote(self.scale)[0]), self.shape)
 
+    def icdf(self, q: Any) -> jax.Array:
+        q, loc, scale = promote(q, self.loc, self.scale)
+        low = q < 0.5
+        return loc + scale * jnp.where(low, jnp.log(2 * jnp.where(low, q, 0.5)), -jnp.log(2 * (1 - q)))
+
+    @property
+    def mode(self) -> jax.Array:
+        return self.mean
+
+    def entropy(self) -> jax.Array:
+        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + (1 + np.log(2.0)), self.shape)
+
 
 def _log_laplace_cdf(z: jax.Array) -> jax.Array:
     return jnp.where(z < 0, z - np.log(2.0), jnp.log1p(-0.5 * jnp.exp(-jnp.abs(z))))
+
+
+class AsymmetricLaplace(Distribution):
+    """Exponential on both sides of `loc`, with mean distance scale * asymmetry below and scale / asymmetry above.
+
+    Args:
+        loc: mode, real.
+        scale: positive.
+        asymmetry: positive; 1 is Laplace.
+
+    >>> AsymmetricLaplace(0.0, 1.0, 2.0).mean.item()
+    -1.5
+    """
+
+    loc: Any = 0.0
+    scale: Any = 1.0
+    asymmetry: Any = 1.0
+
+    parameters: ClassVar[dict[str, Support]] = {
+        "loc": supports.real,
+        "scale": supports.positive,
+        "asymmetry": supports.positive,
+    }
+    support: ClassVar[Support] = supports.real
+
+    def _sides(self, *others: Any) -> list[jax.Array]:
+        """Other arguments, loc, and the mean distances below and above it."""
+        *others, loc, scale, asymmetry = promote(*others, self.loc, self.scale, self.asymmetry)
+        return [*others, loc, scale * asymmetry, scale / asymmetry]
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        noise = jax.random.exponential(key, (2, *shape, *self.batch_shape), self.dtype)
+        one, two, loc, below, above = self._sides(noise[0], noise[1])
+        return loc + above * one - below * two
+
+    def log_prob(self, value: Any) -> jax.Array:
+        x, loc, below, above = self._sides(value)
+        y = x - loc
+        return jnp.where(y < 0, quotient(y, below), -quotient(y, above)) - jnp.log(below + above)
+
+    def log_cdf(self, value: Any) -> jax.Array:
+        x, loc, below, above = self._sides(value)
+        return _log_side(standardize(x, loc, below), standardize(x, loc, above), below, above)
+
+    def log_survival(self, value: Any) -> jax.Array:
+        x, loc, below, above = self._sides(value)
+        return _log_side(-standardize(x, loc, above), -standardize(x, loc, below), above, below)
+
+    def icdf(self, q: Any) -> jax.Array:
+        q, loc, below, above = self._sides(q)
+        share = below / (below + above)
+        low, rest = q < share, above / (below + above)
+        of_low = below * jnp.log(jnp.where(low, q / share, 1.0))
+        return loc + jnp.where(low, of_low, -above * jnp.log(jnp.where(low, 1.0, (1 - q) / rest)))
+
+    @property
+    def mean(self) -> jax.Array:
+        loc, below, above = self._sides()
+        return loc + (above - below)
+
+    @property
+    def variance(self) -> jax.Array:
+        _, below, above = self._sides()
+        return jnp.broadcast_to(jnp.square(below) + jnp.square(above), self.shape)
+
+    @property
+    def mode(self) -> jax.Array:
+        return jnp.broadcast_to(promote(self.loc)[0], self.shape)
+
+    def entropy(self) -> jax.Array:
+        _, below, above = self._sides()
+        return jnp.broadcast_to(1 + jnp.log(below + above), self.shape)
+
+
+def _log_side(z_near: jax.Array, z_far: jax.Array, near: jax.Array, far: jax.Array) -> jax.Array:
+    """log of near / (near + far) exp(z_near) for z_near < 0, and of 1 - far / (near + far) exp(-z_far) beyond."""
+    below = z_near < 0
+    of_far = jnp.log1p(-far / (near + far) * jnp.exp(-jnp.where(below, 0.0, z_far)))
+    return jnp.where(below, z_near - jnp.log1p(far / near), of_far)
+
+
+class SoftLaplace(Distribution):
+    """A Laplace distribution with a smooth top: the hyperbolic secant distribution.
+
+    Its density is 2 / (pi scale (exp(z) + exp(-z))) at z = (x - loc) / scale.
+
+    Args:
+        loc: mean, real.
+        scale: positive; the standard deviation is pi / 2 times that.
+
+    >>> round(SoftLaplace(0.0, 2.0).variance.item() / np.pi**2, 6)
+    1.0
+    """
+
+    loc: Any = 0.0
+    scale: Any = 1.0
+
+    parameters: ClassVar[dict[str, Support]] = {"loc": supports.real, "scale": supports.positive}
+    support: ClassVar[Support] = supports.real
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        info = jnp.finfo(self.dtype)
+        u = jax.random.uniform(key, (*shape, *self.batch_shape), self.dtype, minval=info.tiny)
+        return self.icdf(jnp.clip(u, info.tiny, 1 - info.epsneg))
+
+    def log_prob(self, value: Any) -> jax.Array:
+        x, loc, scale = promote(value, self.loc, self.scale)
+        z = standardize(x, loc, scale)
+        return jnp.where(jnp.isinf(z), -jnp.inf, np.log(2 / np.pi) - jnp.log(scale) - jnp.logaddexp(z, -z))
+
+    def log_cdf(self, value: Any) -> jax.Array:
+        return _log_arctan_exp(standardize(*promote(value, self.loc, self.scale)))
+
+    def log_survival(self, value: Any) -> jax.Array:
+        return _log_arctan_exp(-standardize(*promote(value, self.loc, self.scale)))
+
+    def icdf(self, q: Any) -> jax.Array:
+        q, loc, scale = promote(q, self.loc, self.scale)
+        low = q < 0.5
+        tail = jnp.log(jnp.tan(0.5 * np.pi * probability(jnp.where(low, q, 1 - q))))
+        return loc + scale * jnp.where(low, tail, -tail)
+
+    @property
+    def mean(self) -> jax.Array:
+        return jnp.broadcast_to(promote(self.loc)[0], self.shape)
+
+    @property
+    def variance(self) -> jax.Array:
+        return jnp.broadcast_to(jnp.square(0.5 * np.pi * promote(self.scale)[0]), self.shape)
+
+    @property
+    def mode(self) -> jax.Array:
+        return self.mean
+
+    def entropy(self) -> jax.Array:
+        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + np.log(2 * np.pi), self.shape)
+
+
+def _log_arctan_exp(z: jax.Array) -> jax.Array:
+    """log(2 arctan(exp(z)) / pi)."""
+    low, far = z < 0, z < -20
+    tail = jnp.exp(-jnp.abs(jnp.where(far, -20.0, z)))
+    of_low = jnp.log(jnp.arctan(tail) * (2 / np.pi))
+    return jnp.where(far, z + np.log(2 / np.pi), jnp.where(low, of_low, jnp.log1p(-(2 / np.pi) * jnp.arctan(tail))))

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import erf, erfc
+from jax.scipy.special import erf, erfc, erfinv, ndtri
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
-from storax.distributions.special import HALF_LOG_TWO_PI, log_ndtr, safe_log, standardize
+from storax.distributions.special import HALF_LOG_TWO_PI, log_ndtr, probability, quotient, safe_log, standardize
 from storax.supports import Support
 
 
@@ -40,7 +40,7 @@ class Normal(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, loc, scale = promote(value, self.loc, self.scale)
-        return -0.5 * jnp.square((x - loc) / scale) - jnp.log(scale) - HALF_LOG_TWO_PI
+        return -0.5 * jnp.square(quotient(x - loc, scale)) - jnp.log(scale) - HALF_LOG_TWO_PI
 
     def log_cdf(self, value: Any) -> jax.Array:
         return log_ndtr(standardize(*promote(value, self.loc, self.scale)))
@@ -55,6 +55,17 @@ class Normal(Distribution):
     @property
     def variance(self) -> jax.Array:
         return jnp.broadcast_to(jnp.square(promote(self.scale)[0]), self.shape)
+
+    def icdf(self, q: Any) -> jax.Array:
+        q, loc, scale = promote(q, self.loc, self.scale)
+        return loc + scale * normal_quantile(q)
+
+    @property
+    def mode(self) -> jax.Array:
+        return self.mean
+
+    def entropy(self) -> jax.Array:
+        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + (0.5 + HALF_LOG_TWO_PI), self.shape)
 
 
 class LogNormal(Distribution):
@@ -109,6 +120,17 @@ class LogNormal(Distribution):
         s = jnp.square(scale)
         return jnp.expm1(s) * jnp.exp(2 * loc + s)
 
+    def icdf(self, q: Any) -> jax.Array:
+        return jnp.exp(self.log.icdf(q))
+
+    @property
+    def mode(self) -> jax.Array:
+        loc, scale = promote(self.loc, self.scale)
+        return jnp.exp(loc - jnp.square(scale))
+
+    def entropy(self) -> jax.Array:
+        return self.log.entropy() + promote(self.loc, self.scale)[0]
+
 
 class HalfNormal(Distribution):
     """|X| with X ~ Normal(0, scale).
@@ -153,3 +175,33 @@ class HalfNormal(Distribution):
     def variance(self) -> jax.Array:
         (scale,) = promote(self.scale)
         return jnp.square(scale) * (1 - 2 / np.pi)
+
+    def icdf(self, q: Any) -> jax.Array:
+        q, scale = promote(q, self.scale)
+        low = q < 0.5
+        z = jnp.where(low, np.sqrt(2) * erfinv(jnp.where(low, q, 0.5)), half_normal_above(jnp.where(low, 0.5, 1 - q)))
+        return scale * jnp.where(q >= 0, z, jnp.nan)
+
+    @property
+    def mode(self) -> jax.Array:
+        return jnp.zeros(self.shape, self.dtype)
+
+    def entropy(self) -> jax.Array:
+        return Normal(0.0, self.scale).entropy() - np.log(2.0)
+
+
+def normal_quantile(q: Any) -> jax.Array:
+    """z with P(Z <= z) = q."""
+    q = jnp.asarray(q)
+    wide = q.astype(jnp.promote_types(q.dtype, jnp.float32))  # JAX has it for 32 and 64 bits
+    inside = (wide > 0) & (wide < 1)
+    ends = jnp.where(wide == 0, -jnp.inf, jnp.where(wide == 1, jnp.inf, jnp.nan))
+    return jnp.where(inside, ndtri(jnp.where(inside, wide, 0.5)), ends).astype(q.dtype)
+
+
+def half_normal_above(p: Any) -> jax.Array:
+    """z with P(|Z| > z) = p, for a small p as for one near 1."""
+    p = probability(p)
+    low = p < 0.5
+    of_high = np.sqrt(2) * erfinv(jnp.where(low, 0.5, 1 - p))
+    return jnp.where(low, -normal_quantile(0.5 * jnp.where(low, p, 0.5)), of_high)

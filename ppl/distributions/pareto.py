@@ -106,7 +106,7 @@ class GeneralizedPareto(Distribution):
     @property
     def support(self) -> Support:
         loc, scale, c = promote(self.loc, self.scale, self.concentration)
-        return supports.stretch(jnp.broadcast_to(loc, self.shape), jnp.broadcast_to(_end(loc, scale, c), self.shape))
+        return supports.between(jnp.broadcast_to(loc, self.shape), jnp.broadcast_to(_end(loc, scale, c), self.shape))
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         noise, loc, scale, c = promote(

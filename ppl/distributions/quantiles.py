@@ -32,9 +32,19 @@ def quantile(log_cdf: Function, log_survival: Function, q: Any, low: Any, high: 
     >>> round(x.item(), 5)
     0.00091
     """
+    return tail_quantile(lambda x, lower: jnp.where(lower, log_cdf(x), log_survival(x)), q, low, high, start)
+
+
+def tail_quantile(
+    log_tail: Callable[[jax.Array, Any], jax.Array], q: Any, low: Any, high: Any, start: Any = None
+) -> Any:
+    """As `quantile`, for one function log_tail(x, lower): the log cdf where `lower`, and the log survival elsewhere.
+
+    It is half the work where the two are the same function of different arguments.
+    """
     q = jnp.asarray(q, jnp.result_type(float, q))
-    shape = jax.eval_shape(log_cdf, q).shape
-    dtype = jnp.result_type(q, jax.eval_shape(log_cdf, q).dtype)
+    like = jax.eval_shape(log_tail, q, True)
+    shape, dtype = like.shape, jnp.result_type(q, like.dtype)
     p = jnp.broadcast_to(q, shape).astype(dtype)
     inside = (p > 0) & (p < 1)
     p = jnp.where(inside, p, 0.5)
@@ -42,7 +52,8 @@ def quantile(log_cdf: Function, log_survival: Function, q: Any, low: Any, high: 
     log_p, log_rest = jnp.log(jnp.where(lower, p, 0.5)), jnp.log1p(-jnp.where(lower, 0.5, p))
 
     def score(x: jax.Array) -> jax.Array:
-        return jnp.where(lower, log_cdf(x), -log_survival(x))
+        value = log_tail(x, lower)
+        return jnp.where(lower, value, -value)
 
     low, high = (jnp.broadcast_to(jnp.asarray(x, dtype), shape) for x in (low, high))
     x = increasing_root(score, jnp.where(lower, log_p, -log_rest), low, high, start)

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln
 
+from storax.distributions.erfcx import log_ndtr as log_ndtr
+
 HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
 _LARGE = 10.0  # from here on four terms of Stirling's series are enough for float64
 
@@ -27,23 +29,32 @@ def safe_log(p: Any) -> jax.Array:
     return jnp.where(zero, -jnp.inf, jnp.log(jnp.where(zero, 1.0, p)))
 
 
+def probability(q: Any) -> jax.Array:
+    """q where it is a probability, nan elsewhere."""
+    return jnp.where((q >= 0) & (q <= 1), q, jnp.nan)
+
+
+@jax.custom_jvp
+def quotient(x: Any, y: Any) -> jax.Array:
+    """x / y, whose derivative divides twice by y: JAX's own multiplies by y^-2, which overflows for y = 1e-25.
+
+    >>> jax.grad(quotient, 1)(jnp.float32(1e-30), jnp.float32(1e-30)).item() < -0.9e30
+    True
+    """
+    return x / y
+
+
+@quotient.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    (x, y), (dx, dy) = primals, tangents
+    z = x / y
+    return z, (dx - z * dy) / y
+
+
 def standardize(x: Any, loc: Any, scale: Any) -> jax.Array:
     """(x - loc) / scale; for an infinite x, which no loc and scale can move, without a gradient."""
     infinite = jnp.isinf(x)
-    return jnp.where(infinite, x, (jnp.where(infinite, loc, x) - loc) / scale)
-
-
-def log_ndtr(z: Any) -> jax.Array:
-    """log P(Z <= z) of a standard normal, with the right gradient far out.
-
-    That of jax.scipy.special.log_ndtr is exp(-z^2 / 2 - log_ndtr(z)): in float32 half off already at z = -5000.
-    """
-    far = z < -20
-    y = jnp.where(far, z, -20.0)
-    r = jnp.square(1 / y)
-    series = -r * (1 - r * (3 - r * (15 - r * (105 - r * 945))))  # Abramowitz and Stegun 26.2.12
-    of_far = -0.5 * jnp.square(y) - jnp.log(-y) - HALF_LOG_TWO_PI + jnp.log1p(series)
-    return jnp.where(far, of_far, jax.scipy.special.log_ndtr(jnp.where(far, 0.0, z)))
+    return jnp.where(infinite, x, quotient(jnp.where(infinite, loc, x) - loc, scale))
 
 
 def log1mexp(x: Any) -> jax.Array:

@@ -9,6 +9,7 @@ from storax.supports.base import Support as Support
 from storax.supports.base import show as show
 from storax.supports.integers import Boolean, IntegerInterval, NonNegativeInteger, Subset
 from storax.supports.intervals import (
+    Between,
     Circular,
     GreaterThan,
     Interval,
@@ -16,7 +17,6 @@ from storax.supports.intervals import (
     NonNegative,
     Positive,
     Real,
-    Stretch,
     UnitInterval,
 )
 from storax.supports.matrices import Correlation, CorrelationCholesky, LowerCholesky, PositiveDefinite
@@ -40,7 +40,7 @@ nothing = Nothing()
 greater_than = GreaterThan
 less_than = LessThan
 interval = Interval
-stretch = Stretch
+between = Between
 integer_interval = IntegerInterval
 independent = Independent
 subset = Subset

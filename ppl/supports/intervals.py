@@ -74,6 +74,25 @@ class Interval(Support):
         return f"interval({show(self.low)}, {show(self.high)})"
 
 
+class Between(Support):
+    """Finite numbers from `low` to `high`, both included, either of which may be infinite in any part of the batch."""
+
+    low: Any
+    high: Any
+
+    def __call__(self, x: Any) -> jax.Array:
+        low, high, x = aligned(self.low, self.high, x)
+        return (x >= low) & (x <= high) & array_module(x).isfinite(x)
+
+    def safe(self) -> Any:
+        low, high = aligned(self.low, self.high)
+        a, b = jnp.where(jnp.isinf(low), jnp.where(jnp.isinf(high), 0.0, high - 2.0), low), jnp.isinf(high)
+        return a + 0.5 * (jnp.where(b, a + 2.0, high) - a)
+
+    def __repr__(self) -> str:
+        return f"between({show(self.low)}, {show(self.high)})"
+
+
 class GreaterThan(Support):
     """Finite numbers from `low` on, `low` included; its shape broadcasts to the value's."""
 
@@ -113,23 +132,3 @@ class Circular(Support):
 
     def __call__(self, x: Any) -> jax.Array:
         return abs(x) <= np.pi + 4 * jnp.finfo(x.dtype).eps
-
-
-class Stretch(Support):
-    """Finite numbers from `low` to `high`, both included, where `high` may be infinite."""
-
-    low: Any
-    high: Any
-
-    def __call__(self, x: Any) -> jax.Array:
-        low, high, x = aligned(self.low, self.high, x)
-        return (x >= low) & (x <= high) & array_module(x).isfinite(x)
-
-    def safe(self) -> Any:
-        low, high = aligned(self.low, self.high)
-        xp = array_module(high)
-        finite = xp.isfinite(high)
-        return low + xp.where(finite, xp.where(finite, high, 0.0) - low, 2.0) / 2
-
-    def __repr__(self) -> str:
-        return f"stretch({show(self.low)}, {show(self.high)})"
