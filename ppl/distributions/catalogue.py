@@ -3,13 +3,26 @@
 import numpy as np
 
 from storax.distributions.base import Distribution
+from storax.distributions.bernoulli import Bernoulli
+from storax.distributions.beta_binomial import BetaBinomial, BetaNegativeBinomial
+from storax.distributions.binomial import Binomial
 from storax.distributions.bounded import Beta, Uniform
+from storax.distributions.categorical import Categorical
 from storax.distributions.cauchy import Cauchy, HalfCauchy, StudentT
-from storax.distributions.discrete import Bernoulli, Binomial, Categorical, Poisson
+from storax.distributions.delta import Delta
+from storax.distributions.discrete_uniform import DiscreteUniform
 from storax.distributions.gamma import Exponential, Gamma, InverseGamma
+from storax.distributions.geometric import DiscreteWeibull, Geometric
+from storax.distributions.hypergeometric import HyperGeometric
 from storax.distributions.laplace import Laplace
+from storax.distributions.multinomial import DirichletMultinomial, Multinomial
 from storax.distributions.multivariate import Dirichlet, MultivariateNormal
+from storax.distributions.negative_binomial import GammaPoisson, NegativeBinomial, NegativeBinomial2
 from storax.distributions.normal import HalfNormal, LogNormal, Normal
+from storax.distributions.ordered import OrderedLogistic, OrderedProbit
+from storax.distributions.poisson import Poisson
+from storax.distributions.skellam import Skellam
+from storax.distributions.zeros import Hurdle, ZeroInflated
 
 _covariance = np.array([[2.0, 0.6, 0.0], [0.6, 1.0, -0.2], [0.0, -0.2, 0.5]])
 
@@ -41,11 +54,36 @@ DISCRETE: list[Distribution] = [
     Poisson(3.7),
     Categorical(np.array([0.2, 0.5, 0.3])),
     Categorical(logits=np.array([0.1, -1.0, 0.7, 0.0])),
+    Geometric(0.3),
+    Geometric(logits=0.4),
+    DiscreteWeibull(0.8, 1.3),
+    NegativeBinomial(3.5, probs=0.4),
+    NegativeBinomial(2.0, logits=-0.3),
+    NegativeBinomial2(4.0, 0.8),
+    GammaPoisson(2.5, 0.7),
+    BetaBinomial(2.0, 3.5, 12),
+    BetaBinomial(0.6, 0.4, 5),
+    BetaNegativeBinomial(1.5, 8.0, 3.0),
+    HyperGeometric(30, 12, 9),
+    DiscreteUniform(-2, 5),
+    Skellam(3.0, 1.7),
+    Skellam(40.0, 30.0),
+    OrderedLogistic(0.4, np.array([-1.0, 0.2, 1.5])),
+    OrderedProbit(-0.3, np.array([-1.0, 0.0, 0.7]), 1.4),
+    ZeroInflated(Poisson(3.0), gate=0.25),
+    ZeroInflated(NegativeBinomial2(4.0, 2.0), gate_logits=-0.8),
+    Hurdle(Poisson(2.5), gate=0.35),
+    Hurdle(Binomial(6, 0.3), gate_logits=0.3),
+    Delta(3),
+    Delta(2.0),
 ]
 
 VECTORS: list[Distribution] = [
     MultivariateNormal(np.array([1.0, 0.0, -1.0]), scale_tril=np.linalg.cholesky(_covariance)),
     Dirichlet(np.array([0.8, 2.0, 3.5])),
+    Multinomial(7, np.array([0.2, 0.5, 0.3])),
+    Multinomial(5, logits=np.array([0.1, -1.0, 0.7, 0.0])),
+    DirichletMultinomial(np.array([0.8, 2.0, 3.5]), 6),
 ]
 
 MATRICES: list[Distribution] = []

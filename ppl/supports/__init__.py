@@ -7,19 +7,33 @@ equal to each other, and can be keys of a dictionary.  nan is in no support, and
 from storax.supports.base import Independent, Nothing
 from storax.supports.base import Support as Support
 from storax.supports.base import show as show
-from storax.supports.integers import Boolean, IntegerInterval, NonNegativeInteger, Subset
+from storax.supports.integers import (
+    Boolean,
+    Exactly,
+    Integer,
+    IntegerGreaterThan,
+    IntegerInterval,
+    IntegerLessThan,
+    Multinomial,
+    NonNegativeInteger,
+    PositiveInteger,
+    Subset,
+)
 from storax.supports.intervals import GreaterThan, Interval, LessThan, NonNegative, Positive, Real, UnitInterval
 from storax.supports.matrices import LowerCholesky, PositiveDefinite
-from storax.supports.vectors import RealVector, Simplex
+from storax.supports.vectors import LogWeights, RealVector, Simplex
 
 real = Real()
 positive = Positive()
 nonnegative = NonNegative()
 unit_interval = UnitInterval()
 boolean = Boolean()
+integer = Integer()
 nonnegative_integer = NonNegativeInteger()
+positive_integer = PositiveInteger()
 real_vector = RealVector()
 simplex = Simplex()
+log_weights = LogWeights()
 positive_definite = PositiveDefinite()
 lower_cholesky = LowerCholesky()
 nothing = Nothing()
@@ -27,5 +41,9 @@ greater_than = GreaterThan
 less_than = LessThan
 interval = Interval
 integer_interval = IntegerInterval
+integer_greater_than = IntegerGreaterThan
+integer_less_than = IntegerLessThan
+multinomial = Multinomial
+exactly = Exactly
 independent = Independent
 subset = Subset
