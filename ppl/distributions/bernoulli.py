@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from storax import supports
 from storax.distributions.base import Distribution
-from storax.distributions.chances import Chances, check_one_given, pass_nan
+from storax.distributions.chances import Chances, check_one_given, pass_nan, successes
 from storax.distributions.searching import quantile
 from storax.supports import Support
 
@@ -41,7 +41,7 @@ class Bernoulli(Distribution):
         return Chances.of(self.probs, self.logits)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
-        return jax.random.bernoulli(key, self._chances.p, (*shape, *self.batch_shape)).astype(self.dtype)
+        return successes(key, self._chances.p, (*shape, *self.batch_shape)).astype(self.dtype)
 
     def log_prob(self, value: Any) -> jax.Array:
         x, chances = self._chances.beside(value)

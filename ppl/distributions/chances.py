@@ -47,6 +47,12 @@ class Chances(NamedTuple):
         return (*out[: len(arrays)], Chances(*out[len(arrays) :]))
 
 
+def successes(key: jax.Array, p: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Booleans, True with probability p."""
+    u, p = promote(jax.random.uniform(key, shape, p.dtype), p)
+    return u < p
+
+
 def check_one_given(name: str, probs: Any, logits: Any, names: tuple[str, str] = ("probs", "logits")) -> None:
     """Refuse both or neither.
 

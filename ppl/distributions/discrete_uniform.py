@@ -50,8 +50,9 @@ class DiscreteUniform(Distribution):
         return supports.integer_interval(self.low, self.high)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
-        low, high = (jnp.asarray(x).astype(self.dtype) for x in promote(self.low, self.high))
-        return jax.random.randint(key, (*shape, *self.batch_shape), low, high + 1, self.dtype)
+        full = (*shape, *self.batch_shape)
+        low, high = (jnp.broadcast_to(jnp.asarray(x).astype(self.dtype), full) for x in (self.low, self.high))
+        return jax.random.randint(key, full, low, high + 1, self.dtype)
 
     def log_prob(self, value: Any) -> jax.Array:
         x, low, high = promote(value, self.low, self.high)

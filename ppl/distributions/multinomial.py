@@ -187,6 +187,7 @@ def _covariance(variance: jax.Array, p: jax.Array, n: Any, excess: Any) -> jax.A
 
 def multinomial_draws(key: jax.Array, n: Any, p: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
     """Kind after kind: a binomial part of what is left, and the last kind all of it."""
+    p = p.astype(jnp.promote_types(p.dtype, jnp.float32))
     p = jnp.broadcast_to(p.reshape((1,) * (len(shape) + 1 - p.ndim) + p.shape), (*shape, p.shape[-1]))
     left = jnp.broadcast_to(promote(n)[0].astype(p.dtype), shape)
     p = jnp.moveaxis(p, -1, 0)

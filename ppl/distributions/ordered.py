@@ -131,11 +131,16 @@ class OrderedProbit(Ordered):
 
     @staticmethod
     def _log_noise_cdf(z: jax.Array) -> jax.Array:
-        return log_ndtr(z)
+        return log_ndtr(_wide_enough(z))
 
     @staticmethod
     def _log_noise_between(z: jax.Array, gap: jax.Array) -> jax.Array:
-        return log_normal_between(z, gap)
+        return log_normal_between(_wide_enough(z), _wide_enough(gap))
+
+
+def _wide_enough(x: jax.Array) -> jax.Array:
+    """JAX has no normal distribution function of 16 bits."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def log_normal_between(z: jax.Array, gap: jax.Array) -> jax.Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from storax import supports
 from storax.distributions.base import Distribution, promote
-from storax.distributions.chances import Chances, check_one_given, pass_nan
+from storax.distributions.chances import Chances, check_one_given, pass_nan, successes
 from storax.distributions.negative_binomial import NegativeBinomial2
 from storax.distributions.poisson import Poisson
 from storax.distributions.searching import quantile, smallest
@@ -94,7 +94,7 @@ class ZeroInflated(Gated):
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         of_gate, of_base = jax.random.split(key)
-        shut = jax.random.bernoulli(of_gate, self._gate.p, (*shape, *self.batch_shape))
+        shut = successes(of_gate, self._gate.p, (*shape, *self.batch_shape))
         return jnp.where(shut, 0, self.base.expand(self.batch_shape).sample(of_base, shape))
 
     def log_prob(self, value: Any) -> jax.Array:
@@ -148,7 +148,7 @@ class Hurdle(Gated):
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         of_gate, of_base = jax.random.split(key)
         full = (*shape, *self.batch_shape)
-        shut = jax.random.bernoulli(of_gate, self._gate.p, full)
+        shut = successes(of_gate, self._gate.p, full)
         # By the quantile of the upper tail, since a count above 0 may be too rare to wait for.
         noise, log_rest = promote(-jax.random.exponential(of_base, full, self._log_rest.dtype), self._log_rest)
         most = jnp.iinfo(self.dtype).max
