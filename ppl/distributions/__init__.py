@@ -9,18 +9,25 @@ from typing import Any
 
 from storax.distributions.autoregressive import AR
 from storax.distributions.base import Distribution
+from storax.distributions.bernoulli import Bernoulli
+from storax.distributions.beta_binomial import BetaBinomial, BetaNegativeBinomial
+from storax.distributions.binomial import Binomial
 from storax.distributions.bounded import Beta, Uniform
 from storax.distributions.burr import Burr, Dagum
 from storax.distributions.car import CAR, ICAR
+from storax.distributions.categorical import Categorical
 from storax.distributions.cauchy import Cauchy, HalfCauchy
 from storax.distributions.circulant import CirculantNormal
 from storax.distributions.copula import GaussianCopula
-from storax.distributions.discrete import Bernoulli, Binomial, Categorical, Poisson
+from storax.distributions.delta import Delta
+from storax.distributions.discrete_uniform import DiscreteUniform
 from storax.distributions.exgaussian import ExGaussian
 from storax.distributions.gamma import Exponential, Gamma, InverseGamma
 from storax.distributions.gamma_kin import Chi, Chi2, ChiSquared, GeneralizedGamma
 from storax.distributions.garch import GARCH11
+from storax.distributions.geometric import DiscreteWeibull, Geometric
 from storax.distributions.gumbel import Gumbel, Moyal
+from storax.distributions.hypergeometric import HyperGeometric
 from storax.distributions.interpolated import Interpolated
 from storax.distributions.kronecker import KroneckerNormal
 from storax.distributions.kumaraswamy import BetaProportion, Kumaraswamy
@@ -30,11 +37,15 @@ from storax.distributions.lkj import LKJ, LKJCholesky
 from storax.distributions.lkj_covariance import LKJCovariance, LKJCovarianceCholesky
 from storax.distributions.logistic import Logistic, LogLogistic
 from storax.distributions.logit_normal import LogitNormal
+from storax.distributions.multinomial import DirichletMultinomial, Multinomial
 from storax.distributions.multivariate import Dirichlet, MultivariateNormal, MvNormal
 from storax.distributions.multivariate_t import MultivariateStudentT
+from storax.distributions.negative_binomial import GammaPoisson, NegativeBinomial, NegativeBinomial2
 from storax.distributions.normal import HalfNormal, LogNormal, Normal
 from storax.distributions.normals import LowRankMultivariateNormal, MatrixNormal
+from storax.distributions.ordered import OrderedLogistic, OrderedProbit
 from storax.distributions.pareto import GeneralizedPareto, Pareto
+from storax.distributions.poisson import Poisson
 from storax.distributions.polya_gamma import PolyaGamma
 from storax.distributions.power_law import DoublyTruncatedPowerLaw, LowerTruncatedPowerLaw, PowerLaw
 from storax.distributions.projected import ProjectedNormal
@@ -42,6 +53,7 @@ from storax.distributions.random_walk import GaussianRandomWalk
 from storax.distributions.rice import Rice
 from storax.distributions.sde import EulerMaruyama
 from storax.distributions.sine_von_mises import SineBivariateVonMises
+from storax.distributions.skellam import Skellam
 from storax.distributions.skew_normal import SkewNormal
 from storax.distributions.state_space import GaussianStateSpace
 from storax.distributions.stick_breaking import StickBreakingWeights
@@ -55,6 +67,7 @@ from storax.distributions.wishart import InverseWishartCholesky, WishartCholesky
 from storax.distributions.wishart_matrices import InverseWishart, Wishart
 from storax.distributions.wrappers import Expanded, Independent, Masked, Scaled, Subsample, Unit
 from storax.distributions.zero_sum import ZeroSumNormal
+from storax.distributions.zeros import Hurdle, ZeroInflated, ZeroInflatedNegativeBinomial2, ZeroInflatedPoisson
 
 __all__ = [
     "AR",
@@ -65,6 +78,8 @@ __all__ = [
     "AsymmetricLaplace",
     "Bernoulli",
     "Beta",
+    "BetaBinomial",
+    "BetaNegativeBinomial",
     "BetaProportion",
     "Binomial",
     "Burr",
@@ -75,7 +90,11 @@ __all__ = [
     "ChiSquared",
     "CirculantNormal",
     "Dagum",
+    "Delta",
     "Dirichlet",
+    "DirichletMultinomial",
+    "DiscreteUniform",
+    "DiscreteWeibull",
     "Distribution",
     "DoublyTruncatedPowerLaw",
     "EulerMaruyama",
@@ -83,16 +102,20 @@ __all__ = [
     "Expanded",
     "Exponential",
     "Gamma",
+    "GammaPoisson",
     "GaussianCopula",
     "GaussianRandomWalk",
     "GaussianStateSpace",
     "GeneralizedGamma",
     "GeneralizedPareto",
+    "Geometric",
     "Gompertz",
     "Gumbel",
     "HalfCauchy",
     "HalfNormal",
     "HalfStudentT",
+    "Hurdle",
+    "HyperGeometric",
     "Independent",
     "Interpolated",
     "InverseGamma",
@@ -116,10 +139,15 @@ __all__ = [
     "Masked",
     "MatrixNormal",
     "Moyal",
+    "Multinomial",
     "MultivariateNormal",
     "MultivariateStudentT",
     "MvNormal",
+    "NegativeBinomial",
+    "NegativeBinomial2",
     "Normal",
+    "OrderedLogistic",
+    "OrderedProbit",
     "Pareto",
     "Poisson",
     "PolyaGamma",
@@ -129,6 +157,7 @@ __all__ = [
     "Rice",
     "Scaled",
     "SineBivariateVonMises",
+    "Skellam",
     "SkewNormal",
     "SoftLaplace",
     "StickBreakingWeights",
@@ -143,6 +172,9 @@ __all__ = [
     "Weibull",
     "Wishart",
     "WishartCholesky",
+    "ZeroInflated",
+    "ZeroInflatedNegativeBinomial2",
+    "ZeroInflatedPoisson",
     "ZeroSumNormal",
 ]
 

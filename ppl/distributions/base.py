@@ -298,7 +298,10 @@ def _in_words(support: Support) -> str:
         "positive_definite": "symmetric and positive definite",
         "lower_cholesky": "lower triangular with a positive diagonal",
         "simplex": "not negative with sum 1",
+        "log_weights": "finite or -inf, and not all of them -inf",
+        "integer": "a whole number",
         "nonnegative_integer": "a whole number, not negative",
+        "positive_integer": "a whole number above 0",
     }.get(repr(support), repr(support))
 
 

@@ -4,18 +4,25 @@ import numpy as np
 
 from storax.distributions.autoregressive import AR
 from storax.distributions.base import Distribution
+from storax.distributions.bernoulli import Bernoulli
+from storax.distributions.beta_binomial import BetaBinomial, BetaNegativeBinomial
+from storax.distributions.binomial import Binomial
 from storax.distributions.bounded import Beta, Uniform
 from storax.distributions.burr import Burr, Dagum
 from storax.distributions.car import CAR, ICAR
+from storax.distributions.categorical import Categorical
 from storax.distributions.cauchy import Cauchy, HalfCauchy
 from storax.distributions.circulant import CirculantNormal
 from storax.distributions.copula import GaussianCopula
-from storax.distributions.discrete import Bernoulli, Binomial, Categorical, Poisson
+from storax.distributions.delta import Delta
+from storax.distributions.discrete_uniform import DiscreteUniform
 from storax.distributions.exgaussian import ExGaussian
 from storax.distributions.gamma import Exponential, Gamma, InverseGamma
 from storax.distributions.gamma_kin import Chi, ChiSquared, GeneralizedGamma
 from storax.distributions.garch import GARCH11
+from storax.distributions.geometric import DiscreteWeibull, Geometric
 from storax.distributions.gumbel import Gumbel, Moyal
+from storax.distributions.hypergeometric import HyperGeometric
 from storax.distributions.interpolated import Interpolated
 from storax.distributions.kronecker import KroneckerNormal
 from storax.distributions.kumaraswamy import BetaProportion, Kumaraswamy
@@ -25,11 +32,15 @@ from storax.distributions.lkj import LKJ, LKJCholesky
 from storax.distributions.lkj_covariance import LKJCovariance, LKJCovarianceCholesky
 from storax.distributions.logistic import Logistic, LogLogistic
 from storax.distributions.logit_normal import LogitNormal
+from storax.distributions.multinomial import DirichletMultinomial, Multinomial
 from storax.distributions.multivariate import Dirichlet, MultivariateNormal
 from storax.distributions.multivariate_t import MultivariateStudentT
+from storax.distributions.negative_binomial import GammaPoisson, NegativeBinomial, NegativeBinomial2
 from storax.distributions.normal import HalfNormal, LogNormal, Normal
 from storax.distributions.normals import LowRankMultivariateNormal, MatrixNormal
+from storax.distributions.ordered import OrderedLogistic, OrderedProbit
 from storax.distributions.pareto import GeneralizedPareto, Pareto
+from storax.distributions.poisson import Poisson
 from storax.distributions.polya_gamma import PolyaGamma
 from storax.distributions.power_law import LowerTruncatedPowerLaw, PowerLaw
 from storax.distributions.projected import ProjectedNormal
@@ -37,6 +48,7 @@ from storax.distributions.random_walk import GaussianRandomWalk
 from storax.distributions.rice import Rice
 from storax.distributions.sde import EulerMaruyama
 from storax.distributions.sine_von_mises import SineBivariateVonMises
+from storax.distributions.skellam import Skellam
 from storax.distributions.skew_normal import SkewNormal
 from storax.distributions.state_space import GaussianStateSpace
 from storax.distributions.stick_breaking import StickBreakingWeights
@@ -49,6 +61,7 @@ from storax.distributions.weibull import Gompertz, Rayleigh, Weibull
 from storax.distributions.wishart import InverseWishartCholesky, WishartCholesky
 from storax.distributions.wishart_matrices import InverseWishart, Wishart
 from storax.distributions.zero_sum import ZeroSumNormal
+from storax.distributions.zeros import Hurdle, ZeroInflated
 
 _covariance = np.array([[2.0, 0.6, 0.0], [0.6, 1.0, -0.2], [0.0, -0.2, 0.5]])
 
@@ -119,6 +132,28 @@ DISCRETE: list[Distribution] = [
     Poisson(3.7),
     Categorical(np.array([0.2, 0.5, 0.3])),
     Categorical(logits=np.array([0.1, -1.0, 0.7, 0.0])),
+    Geometric(0.3),
+    Geometric(logits=0.4),
+    DiscreteWeibull(0.8, 1.3),
+    NegativeBinomial(3.5, probs=0.4),
+    NegativeBinomial(2.0, logits=-0.3),
+    NegativeBinomial2(4.0, 0.8),
+    GammaPoisson(2.5, 0.7),
+    BetaBinomial(2.0, 3.5, 12),
+    BetaBinomial(0.6, 0.4, 5),
+    BetaNegativeBinomial(1.5, 8.0, 3.0),
+    HyperGeometric(30, 12, 9),
+    DiscreteUniform(-2, 5),
+    Skellam(3.0, 1.7),
+    Skellam(40.0, 30.0),
+    OrderedLogistic(0.4, np.array([-1.0, 0.2, 1.5])),
+    OrderedProbit(-0.3, np.array([-1.0, 0.0, 0.7]), 1.4),
+    ZeroInflated(Poisson(3.0), gate=0.25),
+    ZeroInflated(NegativeBinomial2(4.0, 2.0), gate_logits=-0.8),
+    Hurdle(Poisson(2.5), gate=0.35),
+    Hurdle(Binomial(6, 0.3), gate_logits=0.3),
+    Delta(3),
+    Delta(2.0),
 ]
 
 VECTORS: list[Distribution] = [
@@ -128,6 +163,9 @@ VECTORS: list[Distribution] = [
     MultivariateStudentT(9.5, np.array([1.0, -1.0]), np.array([[1.5, 0.0], [0.5, 0.7]])),
     KroneckerNormal(0.5, [np.array([[1.0, 0.3], [0.3, 2.0]]), np.array([[0.5, 0.1], [0.1, 1.0]])]),
     Dirichlet(np.array([0.8, 2.0, 3.5])),
+    Multinomial(7, np.array([0.2, 0.5, 0.3])),
+    Multinomial(5, logits=np.array([0.1, -1.0, 0.7, 0.0])),
+    DirichletMultinomial(np.array([0.8, 2.0, 3.5]), 6),
 ]
 
 MATRICES: list[Distribution] = [

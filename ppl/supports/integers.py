@@ -31,6 +31,65 @@ class NonNegativeInteger(Support):
         return (x >= 0) & whole(x)
 
 
+class Integer(Support):
+    """Whole numbers of either sign, of any dtype."""
+
+    is_discrete: ClassVar[bool] = True
+    text: ClassVar[str] = "integer"
+
+    def __call__(self, x: Any) -> jax.Array:
+        return whole(x)
+
+
+class PositiveInteger(Support):
+    """1, 2, 3, ..., of any dtype."""
+
+    is_discrete: ClassVar[bool] = True
+    text: ClassVar[str] = "positive_integer"
+
+    def __call__(self, x: Any) -> jax.Array:
+        return (x >= 1) & whole(x)
+
+    def safe(self) -> Any:
+        return 1.0
+
+
+class IntegerGreaterThan(Support):
+    """Whole numbers from `low` on, `low` included."""
+
+    low: Any
+
+    is_discrete: ClassVar[bool] = True
+
+    def __call__(self, x: Any) -> jax.Array:
+        low, x = aligned(self.low, x)
+        return (x >= low) & whole(x)
+
+    def safe(self) -> Any:
+        return self.low
+
+    def __repr__(self) -> str:
+        return f"integers from {show(self.low)} on"
+
+
+class IntegerLessThan(Support):
+    """Whole numbers up to `high`, `high` included."""
+
+    high: Any
+
+    is_discrete: ClassVar[bool] = True
+
+    def __call__(self, x: Any) -> jax.Array:
+        high, x = aligned(self.high, x)
+        return (x <= high) & whole(x)
+
+    def safe(self) -> Any:
+        return self.high
+
+    def __repr__(self) -> str:
+        return f"integers up to {show(self.high)}"
+
+
 class IntegerInterval(Support):
     """Whole numbers from `low` to `high`, both included."""
 
@@ -68,3 +127,41 @@ class Subset(Support):
 
     def __repr__(self) -> str:
         return f"subset of range({self.total})"
+
+
+class Multinomial(Support):
+    """Vectors of counts that sum to `total`."""
+
+    total: Any
+
+    event_dim: ClassVar[int] = 1
+    is_discrete: ClassVar[bool] = True
+
+    def __call__(self, x: Any) -> jax.Array:
+        total, counted = aligned(self.total, x.sum(-1))
+        return ((x >= 0) & whole(x)).all(-1) & (counted == total)
+
+    def feasible(self, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+        total = jnp.broadcast_to(jnp.asarray(self.total, dtype), shape[:-1])
+        return jnp.where(jnp.arange(shape[-1]) == 0, total[..., None], jnp.zeros(shape, dtype))
+
+    def __repr__(self) -> str:
+        return f"counts that sum to {show(self.total)}"
+
+
+class Exactly(Support):
+    """One value and no other, whole or not; its shape broadcasts to the value's."""
+
+    value: Any
+
+    is_discrete: ClassVar[bool] = True
+
+    def __call__(self, x: Any) -> jax.Array:
+        value, x = aligned(self.value, x)
+        return x == value
+
+    def safe(self) -> Any:
+        return self.value
+
+    def __repr__(self) -> str:
+        return f"exactly {show(self.value)}"

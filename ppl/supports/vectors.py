@@ -70,3 +70,13 @@ class Sphere(Support):
 
     def feasible(self, shape: tuple[int, ...], dtype: Any) -> jax.Array:
         return jnp.full(shape, shape[-1] ** -0.5, dtype)
+
+
+class LogWeights(Support):
+    """Vectors of log probabilities up to a constant: real or -inf, but not all of them -inf."""
+
+    event_dim: ClassVar[int] = 1
+    text: ClassVar[str] = "log_weights"
+
+    def __call__(self, x: Any) -> jax.Array:
+        return (x < array_module(x).inf).all(-1) & (x > -array_module(x).inf).any(-1)

@@ -85,6 +85,17 @@ JUDGES = {
     "InverseWishart": lambda d: Transposed(stats.invwishart(d.concentration, d.scale_matrix)),
     "StickBreakingWeights": lambda d: GriffithsEngenMcCloskey(d.alpha),
     **{n: (lambda d, f=f: stats.multivariate_normal(*f(d))) for n, f in BY_HAND.items() if n != "GaussianStateSpace"},
+    "Geometric": lambda d: stats.geom(1 / (1 + d.mean), loc=-1),
+    "NegativeBinomial": lambda d: stats.nbinom(d.total_count, d.total_count / (d.total_count + d.mean)),
+    "NegativeBinomial2": lambda d: stats.nbinom(d.concentration, d.concentration / (d.concentration + d.mean)),
+    "GammaPoisson": lambda d: stats.nbinom(d.concentration, d.rate / (1 + d.rate)),
+    "BetaBinomial": lambda d: stats.betabinom(d.total_count, d.concentration1, d.concentration0),
+    "BetaNegativeBinomial": lambda d: stats.betanbinom(d.n, d.concentration0, d.concentration1),
+    "HyperGeometric": lambda d: stats.hypergeom(d.population, d.marked, d.draws),
+    "DiscreteUniform": lambda d: stats.randint(d.low, d.high + 1),
+    "Skellam": lambda d: stats.skellam(d.rate1, d.rate2),
+    "Multinomial": lambda d: stats.multinomial(d.total_count, np.asarray(d.mean) / d.total_count),
+    "DirichletMultinomial": lambda d: stats.dirichlet_multinomial(np.asarray(d.concentration), d.total_count),
 }
 
 

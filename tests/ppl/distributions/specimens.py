@@ -110,8 +110,8 @@ def _grid(d):
 
 
 def _whole_numbers(d):
-    low = getattr(d.support, "low", 0)
-    high = getattr(d.support, "high", 1 if d.support == supports.boolean else low + MOST)
+    low = getattr(d.support, "low", -MOST if d.support == supports.integer else 0)
+    high = getattr(d.support, "high", 1 if d.support == supports.boolean else MOST)
     x = jnp.arange(int(low), int(high) + 1)
     return x, jnp.ones(x.shape)
 

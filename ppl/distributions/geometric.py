@@ -1,0 +1,172 @@
+"""Geometric and DiscreteWeibull: whole steps until an event."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from storax import supports
+from storax.distributions.base import Distribution, is_known, promote, within
+from storax.distributions.bernoulli import entropy_of_chances
+from storax.distributions.chances import Chances, check_one_given, pass_nan
+from storax.distributions.searching import as_count, quantile
+from storax.distributions.special import log1mexp
+from storax.errors import ParameterError
+from storax.supports import Support
+
+
+class Geometric(Distribution):
+    """The number of failures before the first success.
+
+    Args:
+        probs: of a success, in (0, 1].
+        logits: log(probs / (1 - probs)), real; instead of probs.
+
+    >>> Geometric(0.25).mean.item()
+    3.0
+    """
+
+    probs: Any = None
+    logits: Any = None
+
+    parameters: ClassVar[dict[str, Support]] = {"probs": supports.unit_interval, "logits": supports.real}
+    support: ClassVar[Support] = supports.nonnegative_integer
+    is_discrete: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_one_given(self.name, self.probs, self.logits)
+        super().__post_init__()
+
+    def validate(self) -> None:
+        super().validate()
+        refuse(self, "probs", lambda p: p <= 0, "above 0, for there to be a first success")
+
+    @property
+    def _chances(self) -> Chances:
+        return Chances.of(self.probs, self.logits)
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        full = (*shape, *self.batch_shape)
+        noise, chances = self._chances.beside(_exponential(key, full, self._chances.p.dtype))
+        return as_count(jnp.floor(-noise / chances.log_q), self.dtype)
+
+    def log_prob(self, value: Any) -> jax.Array:
+        x, chances = self._chances.beside(value)
+        inside = (x >= 0) & (x < jnp.inf) & (jnp.floor(x) == x)
+        return pass_nan(x, within(inside, _failures(jnp.where(inside, x, 0.0), chances) + chances.log_p))
+
+    def log_cdf(self, value: Any) -> jax.Array:
+        x, chances = self._chances.beside(value)
+        inside = (x >= 0) & (x < jnp.inf)
+        score = _failures(jnp.where(inside, jnp.floor(x) + 1, 1.0), chances)
+        return pass_nan(x, jnp.where(inside, log1mexp(-score), jnp.where(x < 0, -jnp.inf, 0.0)))
+
+    def log_survival(self, value: Any) -> jax.Array:
+        x, chances = self._chances.beside(value)
+        inside = (x >= 0) & (x < jnp.inf)
+        score = _failures(jnp.where(inside, jnp.floor(x) + 1, 1.0), chances)
+        return pass_nan(x, jnp.where(inside, score, jnp.where(x < 0, 0.0, -jnp.inf)))
+
+    def icdf(self, q: Any) -> jax.Array:
+        return quantile(self, q, 0)
+
+    @property
+    def mean(self) -> jax.Array:
+        return self._chances.q / self._chances.p
+
+    @property
+    def variance(self) -> jax.Array:
+        return self._chances.q / jnp.square(self._chances.p)
+
+    @property
+    def mode(self) -> jax.Array:
+        return jnp.zeros(self.shape, self.dtype)
+
+    def entropy(self) -> jax.Array:
+        return entropy_of_chances(self._chances) / self._chances.p
+
+
+class DiscreteWeibull(Distribution):
+    """The whole part of a Weibull variable: P(X >= k) = q^(k^beta) (Nakagawa & Osaki 1975).
+
+    Args:
+        q: P(X > 0), in (0, 1).
+        beta: shape, positive; at 1 it is Geometric(1 - q).
+
+    >>> DiscreteWeibull(0.5, 2.0).log_survival(2).item() == (9 * jnp.log(0.5)).item()
+    True
+    """
+
+    q: Any
+    beta: Any
+
+    parameters: ClassVar[dict[str, Support]] = {"q": supports.unit_interval, "beta": supports.positive}
+    support: ClassVar[Support] = supports.nonnegative_integer
+    is_discrete: ClassVar[bool] = True
+
+    def validate(self) -> None:
+        super().validate()
+        refuse(self, "q", lambda q: (q <= 0) | (q >= 1), "above 0 and below 1")
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        (q,) = promote(self.q)
+        noise, rate, beta = promote(_exponential(key, (*shape, *self.batch_shape), q.dtype), -jnp.log(q), self.beta)
+        return as_count(jnp.floor(jnp.exp(jnp.log(noise / rate) / beta)), self.dtype)
+
+    def log_prob(self, value: Any) -> jax.Array:
+        x, q, beta = promote(value, self.q, self.beta)
+        inside = (x >= 0) & (x < jnp.inf) & (jnp.floor(x) == x)
+        k = jnp.where(inside, x, 0.0)
+        rate = -jnp.log(q)
+        zero = k == 0
+        j = jnp.where(zero, 1.0, k)
+        start = jnp.where(zero, 0.0, _power(j, beta))
+        # (k + 1)^beta - k^beta, which cancels for large k
+        step = jnp.where(zero, 1.0, _power(j, beta) * jnp.expm1(beta * jnp.log1p(1 / j)))
+        return pass_nan(x, within(inside, log1mexp(rate * step) - rate * start))
+
+    def log_cdf(self, value: Any) -> jax.Array:
+        return log1mexp(-self.log_survival(value))
+
+    def log_survival(self, value: Any) -> jax.Array:
+        x, q, beta = promote(value, self.q, self.beta)
+        inside = (x >= 0) & (x < jnp.inf)
+        score = jnp.log(q) * _power(jnp.where(inside, jnp.floor(x) + 1, 1.0), beta)
+        return pass_nan(x, jnp.where(inside, score, jnp.where(x < 0, 0.0, -jnp.inf)))
+
+    def icdf(self, q: Any) -> jax.Array:
+        return quantile(self, q, 0)
+
+
+def _failures(k: jax.Array, chances: Chances) -> jax.Array:
+    """k log q with 0 log 0 = 0, and no nan in the gradient."""
+    zero = k == 0
+    return jnp.where(zero, 0.0, k * jnp.where(zero, 0.0, chances.log_q))
+
+
+def _power(k: jax.Array, beta: jax.Array) -> jax.Array:
+    """k^beta for k >= 1, whose gradient is finite where it overflows."""
+    limit = jnp.log(jnp.finfo(k.dtype).max) - 1
+    return jnp.exp(jnp.minimum(beta * jnp.log(k), limit))
+
+
+def _exponential(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    return jax.random.exponential(key, shape, dtype)
+
+
+def refuse(d: Distribution, name: str, bad: Any, required: str) -> None:
+    """Refuse a parameter whose support leaves too much in, if its numbers are known.
+
+    Raises:
+        ParameterError: with its name and the first bad number.
+    """
+    value = getattr(d, name)
+    if value is None or not is_known(value):
+        return
+    numbers = np.asarray(value)
+    for index in np.argwhere(bad(numbers))[:1]:
+        at = f"[{', '.join(map(str, index))}]" if len(index) else ""
+        raise ParameterError(f"{d.name}: {name} must be {required}, and {name}{at} is {numbers[*index]}.")
