@@ -25,15 +25,15 @@ JUDGES = {
     "Binomial": lambda d: stats.binom(d.total_count, probs(d) / d.total_count),
     "Poisson": lambda d: stats.poisson(d.rate),
     "Dirichlet": lambda d: Transposed(stats.dirichlet(d.concentration)),
-    "MultivariateNormal": lambda d: stats.multivariate_normal(d.loc, d.covariance_matrix),
+    "MultivariateNormal": lambda d: stats.multivariate_normal(d.loc, np.linalg.inv(d.precision_matrix)),
     "LowRankMultivariateNormal": lambda d: stats.multivariate_normal(d.loc, d.covariance),
     "KroneckerNormal": lambda d: stats.multivariate_normal(d.loc, d.covariance),
     "MultivariateStudentT": lambda d: stats.multivariate_t(d.loc, d.scale_tril @ d.scale_tril.T, d.df),
     "MatrixNormal": lambda d: stats.matrix_normal(
         d.loc, d.scale_tril_row @ d.scale_tril_row.T, d.scale_tril_column @ d.scale_tril_column.T
     ),
-    "Wishart": lambda d: Transposed(stats.wishart(d.concentration, d.scale_matrix)),
-    "InverseWishart": lambda d: Transposed(stats.invwishart(d.concentration, d.scale_matrix)),
+    "Wishart": lambda d: Transposed(stats.wishart(float(d.concentration), d.scale_matrix)),
+    "InverseWishart": lambda d: Transposed(stats.invwishart(float(d.concentration), d.scale_matrix)),
 }
 
 
