@@ -65,8 +65,8 @@ class FactorOfWishart(Distribution):
 
     def _degrees(self, first: bool) -> jax.Array:
         """Of the chi variables: the concentration less 0, ..., p - 1, with the whole of it first or last."""
-        less = np.arange(self._p) if first else np.arange(self._p)[::-1]
-        nu, less = promote(promote(self.concentration)[0][..., None], jnp.asarray(less, self.dtype))
+        count = np.arange(self._p) if first else np.arange(self._p)[::-1]
+        nu, less = promote(promote(self.concentration)[0][..., None], jnp.asarray(count, self.dtype))
         return nu - less
 
     def _white_draws(self, key: jax.Array, shape: tuple[int, ...], k: jax.Array) -> jax.Array:
