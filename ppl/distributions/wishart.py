@@ -89,6 +89,10 @@ class FactorOfWishart(Distribution):
     def _white_entropy(self, k: jax.Array) -> jax.Array:
         return chi_entropy(k).sum(-1) + self._p * (self._p - 1) // 2 * (HALF_LOG_TWO_PI + 0.5)
 
+    def _mean_log_diagonal(self) -> jax.Array:
+        """The mean of log T_ii, `[..., p]`, which a subclass knows."""
+        raise NotImplementedError
+
     def _weigh(self, logs: jax.Array, weights: jax.Array) -> jax.Array:
         logs, weights = promote(logs, weights)
         return (logs * weights).sum(-1)

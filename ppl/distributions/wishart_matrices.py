@@ -40,9 +40,6 @@ class _OnMatrices(FactorOfWishart):
         jacobian = self._weigh(self._mean_log_diagonal(), self._p - self._index() + 1) + self._p * np.log(2.0)
         return super().entropy() + jacobian
 
-    def _mean_log_diagonal(self) -> jax.Array:
-        raise NotImplementedError
-
     def _times_scale(self, factor: jax.Array) -> jax.Array:
         factor, scale = promote(factor[..., None, None], self.scale_matrix)
         return jnp.broadcast_to(factor * scale, self.shape)
