@@ -130,6 +130,7 @@ def multiply_matrix(a: Any, b: Any) -> jax.Array:
 
 def solve(factor: jax.Array, x: jax.Array) -> jax.Array:
     """L^-1 x for vectors x `[..., d]`; one matrix for many vectors is one solve with many right-hand sides."""
+    factor, x = promote_matrices(factor, x)
     if factor.ndim == 2:
         columns = x.reshape(-1, x.shape[-1]).T
         return lax.linalg.triangular_solve(factor, columns, left_side=True, lower=True).T.reshape(x.shape)

@@ -51,8 +51,8 @@ def steps_excess(x: Any, count: int) -> jax.Array:
     """
     x = jnp.asarray(x)
     start = 0.5 * (count % 2)
-    between = start + np.arange(count // 2)  # Gamma(x + 1/2 + n) = Gamma(x + 1/2) (x + 1/2) (x + 3/2) ...
-    between = jnp.asarray(between, x.dtype).reshape((1,) * x.ndim + (-1,))
+    # Gamma(x + 1/2 + n) = Gamma(x + 1/2) (x + 1/2) (x + 3/2) ...
+    between = jnp.asarray(start + np.arange(count // 2), x.dtype).reshape((1,) * x.ndim + (-1,))
     whole = jnp.log1p(between / x[..., None]).sum(-1)
     return whole + half_step_excess(x) if count % 2 else whole
 

@@ -61,7 +61,7 @@ class MultivariateStudentT(Distribution):
         log_v, half = promote(log_v, jnp.log(half))
         # At small df the logarithm of the length is far beyond what floats hold.
         limit = jnp.finfo(self.dtype).max
-        length = jnp.exp(jnp.minimum(0.5 * (half - log_v), 0.45 * np.log(float(limit))))
+        length = jnp.exp(jnp.minimum(0.5 * (half - log_v), 0.45 * float(np.log(float(limit)))))
         loc, x = promote(self.loc, multiply(promote(self.scale_tril)[0], noise * length[..., None]))
         return jnp.clip(loc + x, -limit, limit)
 

@@ -224,7 +224,9 @@ class Independent(Wrapper):
         inner = self.base.batch_shape[len(self.batch_shape) :]
         size = math.prod(inner)
         spread = jnp.reshape(positions, (*jnp.shape(positions), *(1,) * self.count)) * size
-        return Independent(self.base.take(spread + jnp.arange(size).reshape(inner)), self.count)
+        return Independent(
+            self.base.take(spread + jnp.arange(size).reshape((1,) * jnp.ndim(positions) + inner)), self.count
+        )
 
     def log_cdf(self, value: Any) -> jax.Array:
         return Distribution.log_cdf(self, value)

@@ -19,6 +19,8 @@ class PositiveDefinite(Support):
 
     def __call__(self, x: Any) -> jax.Array:
         tolerance = 1e-10 if x.dtype == jnp.float64 else 1e-5
+        if x.dtype.itemsize < 4:
+            x = x.astype(jnp.float32)  # LAPACK knows no shorter floats
         flipped = array_module(x).swapaxes(x, -1, -2)
         with np.errstate(invalid="ignore"):  # infinity less infinity
             symmetric = (abs(x - flipped) <= tolerance * abs(x).max((-1, -2), keepdims=True)).all((-1, -2))

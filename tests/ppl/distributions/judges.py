@@ -74,7 +74,7 @@ JUDGES = {
     "Dagum": lambda d: stats.burr(d.sharpness, d.concentration, scale=d.scale),
     "Burr": lambda d: stats.burr12(d.c, d.k, scale=d.scale),
     "Dirichlet": lambda d: Transposed(stats.dirichlet(d.concentration)),
-    "MultivariateNormal": lambda d: stats.multivariate_normal(d.loc, d.covariance_matrix),
+    "MultivariateNormal": lambda d: stats.multivariate_normal(d.loc, np.linalg.inv(d.precision_matrix)),
     "LowRankMultivariateNormal": lambda d: stats.multivariate_normal(d.loc, d.covariance),
     "KroneckerNormal": lambda d: stats.multivariate_normal(d.loc, d.covariance),
     "MultivariateStudentT": lambda d: stats.multivariate_t(d.loc, d.scale_tril @ d.scale_tril.T, d.df),
@@ -96,6 +96,8 @@ JUDGES = {
     "Skellam": lambda d: stats.skellam(d.rate1, d.rate2),
     "Multinomial": lambda d: stats.multinomial(d.total_count, np.asarray(d.mean) / d.total_count),
     "DirichletMultinomial": lambda d: stats.dirichlet_multinomial(np.asarray(d.concentration), d.total_count),
+    "Wishart": lambda d: Transposed(stats.wishart(float(d.concentration), d.scale_matrix)),
+    "InverseWishart": lambda d: Transposed(stats.invwishart(float(d.concentration), d.scale_matrix)),
 }
 
 
