@@ -81,8 +81,6 @@ JUDGES = {
     "MatrixNormal": lambda d: stats.matrix_normal(
         d.loc, d.scale_tril_row @ d.scale_tril_row.T, d.scale_tril_column @ d.scale_tril_column.T
     ),
-    "Wishart": lambda d: Transposed(stats.wishart(d.concentration, d.scale_matrix)),
-    "InverseWishart": lambda d: Transposed(stats.invwishart(d.concentration, d.scale_matrix)),
     "StickBreakingWeights": lambda d: GriffithsEngenMcCloskey(d.alpha),
     **{n: (lambda d, f=f: stats.multivariate_normal(*f(d))) for n, f in BY_HAND.items() if n != "GaussianStateSpace"},
     "Geometric": lambda d: stats.geom(1 / (1 + d.mean), loc=-1),
