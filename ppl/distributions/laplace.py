@@ -97,8 +97,8 @@ class AsymmetricLaplace(Distribution):
 
     def _sides(self, *others: Any) -> list[jax.Array]:
         """Other arguments, loc, and the mean distances below and above it."""
-        *others, loc, scale, asymmetry = promote(*others, self.loc, self.scale, self.asymmetry)
-        return [*others, loc, scale * asymmetry, scale / asymmetry]
+        *arrays, loc, scale, asymmetry = promote(*others, self.loc, self.scale, self.asymmetry)
+        return [*arrays, loc, scale * asymmetry, scale / asymmetry]
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         noise = jax.random.exponential(key, (2, *shape, *self.batch_shape), self.dtype)

@@ -512,3 +512,57 @@ def test_in_single_precision(name, parameters, x, log_prob, gradient):
     assert error(value, log_prob) < 1e-5
     unit = 4 * np.finfo(np.float32).eps * np.max(np.abs(gradient))  # of the largest term: those of two ends may cancel
     assert ((error(slopes, gradient) < 1e-5) | (np.abs(np.asarray(slopes) - gradient) < unit)).all()
+
+
+# Name, parameters, function, its argument if it has one, value.
+FUNCTIONS = [
+    ("TruncatedNormal", dict(low=40.0), "mean", None, 40.024968847207264),
+    ("TruncatedNormal", dict(low=40.0), "variance", None, 0.00062266837859138877),
+    ("TruncatedNormal", dict(low=40.0), "icdf", 0.5, 40.017314126764651),
+    ("TruncatedNormal", dict(low=40.0), "log_survival", 50.0, -450.22291912566611),
+    ("TruncatedNormal", dict(low=40.0), "entropy", None, -2.690126536403841),
+    ("TruncatedNormal", dict(loc=-50.0, low=0.0), "icdf", 0.875, 0.041554960859533516),
+    ("StudentT", dict(df=1e10), "log_cdf", -40.0, -804.6083779337855),
+    ("StudentT", dict(df=1e10), "icdf", 0.0009765625, -3.0972690790190246),
+    ("StudentT", dict(df=1e10), "entropy", None, 1.4189385333046727),
+    ("StudentT", dict(df=0.25), "log_survival", 2.0**40, -7.9494180446091051),
+    ("StudentT", dict(df=2.5), "icdf", 0.96875, 3.2219713143021421),
+    ("HalfStudentT", dict(df=2.0), "log_cdf", 2.0**-20, -14.209517201479106),
+    ("HalfStudentT", dict(df=1024.0), "log_survival", 64.0, -827.61265430344252),
+    ("ExGaussian", dict(), "log_cdf", -40.0, -808.32321580304892),
+    ("ExGaussian", dict(), "log_survival", 300.0, -299.5),
+    ("ExGaussian", dict(rate=2.0**-10), "log_cdf", -3.0, -14.801417765364056),
+    ("ExGaussian", dict(rate=2.0**-10), "log_cdf", 2.0, -6.2353020289061357),
+    ("Normal", dict(), "log_cdf", -100000.0, -5000000012.431864),
+    ("SoftLaplace", dict(), "log_cdf", -1500.0, -1500.4515827052895),
+    ("Gumbel", dict(), "log_survival", 200.0, -200.0),
+    ("Moyal", dict(), "log_survival", 500.0, -250.22579135264473),
+    ("Moyal", dict(), "log_survival", -4.0, -1.4787477410050632e-13),
+    ("Levy", dict(), "log_cdf", 2.0**-12, -2052.3849184277969),
+    ("Levy", dict(), "icdf", 2.0**-60, 0.012764829473160353),
+    ("LogLogistic", dict(concentration=2.0**20), "variance", None, 2.9921176371482115e-12),
+    ("Logistic", dict(), "log_survival", 1500.0, -1500.0),
+    ("Laplace", dict(), "icdf", 2.0**-80, -54.758627264235679),
+    ("HalfNormal", dict(), "icdf", 2.0**-80, 1.0367171558260049e-24),
+    ("Cauchy", dict(), "icdf", 2.0**-80, -3.8481304004617846e23),
+    ("HalfCauchy", dict(), "icdf", 2.0**-80, 1.2993322677942484e-24),
+]
+
+
+def ask(name, parameters, function, x, dtype):
+    d = getattr(sx, name)(**{k: jnp.asarray(v, dtype) for k, v in {"scale": 1.0, **parameters}.items()})
+    f = getattr(d, function)
+    return f if function in ("mean", "variance") else f() if x is None else jax.jit(f)(jnp.asarray(x, dtype))
+
+
+FUNCTION = pytest.mark.parametrize(("name", "parameters", "function", "x", "truth"), FUNCTIONS)
+
+
+@FUNCTION
+def test_functions_in_double_precision(name, parameters, function, x, truth, x64):
+    np.testing.assert_allclose(ask(name, parameters, function, x, jnp.float64), truth, rtol=1e-10)
+
+
+@FUNCTION
+def test_functions_in_single_precision(name, parameters, function, x, truth):
+    np.testing.assert_allclose(ask(name, parameters, function, x, jnp.float32), truth, rtol=1e-5)
