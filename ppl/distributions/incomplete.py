@@ -28,8 +28,7 @@ def log_betainc(a: Any, b: Any, chances: Chances) -> jax.Array:
     >>> bool(abs(log_betainc(2000.0, 1.0, Chances.of(0.5)) - 2000 * jnp.log(0.5)) < 1e-3)
     True
     """
-    a, b, *chances = jnp.broadcast_arrays(a, b, *chances)
-    return _log_betainc(a, b, *chances)
+    return _log_betainc(*jnp.broadcast_arrays(a, b, *chances))
 
 
 def _betainc(a: Any, b: Any, p: Any, q: Any, log_p: Any, log_q: Any) -> tuple[jax.Array, jax.Array]:
@@ -87,7 +86,8 @@ def log_poisson_tails(k: Any, rate: Any) -> tuple[jax.Array, jax.Array]:
 
 @jax.custom_jvp
 def _log_tails(k: Any, rate: Any) -> tuple[jax.Array, jax.Array]:
-    return _poisson_tails(k, rate)[:2]
+    cdf, survival, *_ = _poisson_tails(k, rate)
+    return cdf, survival
 
 
 @_log_tails.defjvp
