@@ -148,7 +148,7 @@ class NegativeBinomial2(FailuresFirst):
     12.0
     """
 
-    mean: Any = None  # type: ignore[assignment]  # a field, in place of the base's property
+    mean: Any = None  # a field, in place of the base's property
     concentration: Any = None
 
     parameters: ClassVar[dict[str, Support]] = {"mean": supports.positive, "concentration": supports.positive}
