@@ -19,10 +19,21 @@ POINTS = 20001  # of a numerical integral
 MOST = 4000  # whole numbers that are looked at where there is no largest
 
 
-def each(group=ALL):
-    """Run a test for every distribution of a group."""
-    names = [f"{i}-{repr(d)[:60]}" for i, d in enumerate(group)]
-    return pytest.mark.parametrize("d", group, ids=names)
+# What every model is made of is tested in full at every run; of the others the rest of the suite is long.
+SHELF = {
+    "Bernoulli", "Beta", "Binomial", "Categorical", "Cauchy", "Dirichlet", "Exponential", "Gamma", "HalfCauchy",
+    "HalfNormal", "InverseGamma", "Laplace", "LogNormal", "MultivariateNormal", "Normal", "Poisson", "StudentT",
+    "Uniform",
+}  # fmt: skip
+
+
+def each(group=ALL, short=False):
+    """Run a test for every distribution of a group; `short`: at every run, not only for those on the shelf."""
+    entries = [
+        pytest.param(d, id=f"{i}-{repr(d)[:60]}", marks=() if short or type(d).__name__ in SHELF else pytest.mark.long)
+        for i, d in enumerate(group)
+    ]
+    return pytest.mark.parametrize("d", entries)
 
 
 CONTINUOUS = [d for d in ALL if not d.is_discrete]

@@ -12,6 +12,8 @@ import storax as sx
 from storax import supports
 from storax.errors import ArgumentTypeError, ParameterError, ShapeError
 
+pytestmark = pytest.mark.long  # each case is a program of its own to compile, in both precisions
+
 
 def build(text, p):
     names = {"array": jnp.stack, "jnp": jnp, "p": list(p), "abc": jnp.stack(list(p)) if len(p) else None}

@@ -26,6 +26,8 @@ from storax.distributions import (
 )
 from storax.errors import ParameterError, ShapeError
 
+pytestmark = pytest.mark.long  # each case is a program of its own to compile, in both precisions
+
 
 def pair(r):
     """[[1, r], [r, 1]]."""

@@ -11,6 +11,8 @@ import pytest
 
 from storax import distributions
 
+pytestmark = pytest.mark.long  # each case is a program of its own to compile, in both precisions
+
 # name, parameters, x, log density, derivatives with respect to x and to the parameters
 CASES = [
     (

@@ -11,6 +11,8 @@ import pytest
 
 import storax as sx
 
+pytestmark = pytest.mark.long  # each case is a program of its own to compile, in both precisions
+
 # Name, parameters, value, log density, and its gradient with respect to the value and to each parameter.
 CASES = [
     ("Normal", dict(loc=0.0, scale=1.0), 40.0, -800.91893853320467, [-40.0, 40.0, 1599.0]),

@@ -12,6 +12,8 @@ import pytest
 
 import storax as sx
 
+pytestmark = pytest.mark.long  # each case is a program of its own to compile, in both precisions
+
 PATH = np.diag(np.ones(3), 1) + np.diag(np.ones(3), -1)
 
 

@@ -11,13 +11,13 @@ import storax as sx
 from storax.bijections import biject_to
 
 
-@each(SCALARS)
+@each(SCALARS, short=True)
 def test_integrates_or_sums_to_one(d, x64):
     total = table(double(d))
     np.testing.assert_allclose(total.weight.sum(), 1, rtol=2e-6)
 
 
-@each([d for d in ARRAYS if not d.is_discrete and not d.batch_shape])
+@each([d for d in ARRAYS if not d.is_discrete and not d.batch_shape], short=True)
 def test_weights_of_a_wider_density_average_to_one(d, x64):
     """In R^n: the mean of p / q over draws of q is 1, with q a Student t around the distribution's own draws."""
     d = double(d)
@@ -36,7 +36,7 @@ def test_weights_of_a_wider_density_average_to_one(d, x64):
     assert error < 0.05 and abs(weights.mean() - 1) < 4.5 * error
 
 
-@each([d for d in ALL if type(d).__name__ in JUDGES])
+@each([d for d in ALL if type(d).__name__ in JUDGES], short=True)
 def test_is_scipys(d, x64):
     d = double(d)
     judge = JUDGES[type(d).__name__](d)
