@@ -13,8 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from storax.rules import custom_rule
 
-@jax.custom_jvp
+
+@custom_rule
 def cholesky(matrix: Any) -> jax.Array:
     """The lower triangular L with A = L L^T, of matrices `[..., d, d]`; nan where A is not positive definite.
 

@@ -8,8 +8,10 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import exp1, i0e, i1e
 
+from storax.rules import custom_rule
 
-@jax.custom_jvp
+
+@custom_rule
 def log_i0e(z: Any) -> jax.Array:
     """log(exp(-z) I_0(z)) for z >= 0.
 

@@ -14,6 +14,7 @@ from storax.distributions.compound import Compound, check_start
 from storax.distributions.multivariate import MultivariateNormal
 from storax.distributions.special import HALF_LOG_TWO_PI, log_ndtr
 from storax.errors import ParameterError, ShapeError
+from storax.rules import custom_rule
 from storax.supports import Support
 
 
@@ -116,7 +117,7 @@ class GaussianCopula(Compound):
         return jnp.broadcast_to(self.marginal_dist.variance, self.shape)
 
 
-@jax.custom_jvp
+@custom_rule
 def log_ndtri(log_p: jax.Array) -> jax.Array:
     """The z with log P(Z <= z) = log_p of a standard normal, for log_p up to log(1/2).
 

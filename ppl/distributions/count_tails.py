@@ -18,6 +18,7 @@ from jax.custom_derivatives import SymbolicZero
 from storax.distributions.chances import Chances
 from storax.distributions.masses import log_binomial, log_poisson
 from storax.distributions.special import HALF_LOG_TWO_PI, log1mexp, log1p_minus, log_ndtr
+from storax.rules import custom_rule
 
 _MOST = 20_000  # pairs of terms of a continued fraction
 
@@ -49,7 +50,7 @@ def _betainc(a: Any, b: Any, p: Any, q: Any, log_p: Any, log_q: Any) -> tuple[ja
     return value, jnp.log(c) - fraction + jnp.where(below, 0.0, score - value)
 
 
-@jax.custom_jvp
+@custom_rule
 def _log_betainc(a: Any, b: Any, p: Any, q: Any, log_p: Any, log_q: Any) -> jax.Array:
     return _betainc(a, b, p, q, log_p, log_q)[0]
 
@@ -84,7 +85,7 @@ def log_poisson_tails(k: Any, rate: Any) -> tuple[jax.Array, jax.Array]:
     return _log_tails(lax.stop_gradient(k), rate)
 
 
-@jax.custom_jvp
+@custom_rule
 def _log_tails(k: Any, rate: Any) -> tuple[jax.Array, jax.Array]:
     cdf, survival, *_ = _poisson_tails(k, rate)
     return cdf, survival

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from storax.distributions.base import Distribution
+from storax.rules import custom_rule
 
 
-@jax.custom_jvp
+@custom_rule
 def reparameterize(d: Distribution, x: jax.Array) -> jax.Array:
     """Draws x of d, of one number each, as a function of the parameters of d, along a path of equal probability.
 

@@ -15,9 +15,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from storax.distributions.special import HALF_LOG_TWO_PI, log_ndtr
+from storax.rules import custom_rule
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+@functools.partial(custom_rule, static=(0,))
 def log_moment(k: int, t: jax.Array) -> jax.Array:
     """log J_k(t), for k = 1, 2, ...
 
@@ -34,7 +35,7 @@ def _(k: int, primals: Any, tangents: Any) -> Any:
     return log_moment(k, t), k / moment_ratio(k, t) * dt
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+@functools.partial(custom_rule, static=(0,))
 def moment_ratio(k: int, t: jax.Array) -> jax.Array:
     """J_k(t) / J_{k-1}(t)."""
     return _ratios(k, t)[-1]

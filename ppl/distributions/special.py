@@ -14,6 +14,7 @@ import numpy as np
 from jax.scipy.special import gammaln
 
 from storax.distributions.erfcx import log_ndtr as log_ndtr
+from storax.rules import custom_rule
 
 HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
 _LARGE = 10.0  # from here on four terms of Stirling's series are enough for float64
@@ -34,7 +35,7 @@ def probability(q: Any) -> jax.Array:
     return jnp.where((q >= 0) & (q <= 1), q, jnp.nan)
 
 
-@jax.custom_jvp
+@custom_rule
 def quotient(x: Any, y: Any) -> jax.Array:
     """x / y, whose derivative divides twice by y: JAX's own multiplies by y^-2, which overflows for y = 1e-25.
 

@@ -130,3 +130,18 @@ def test_suggested_prefixes_are_allowed():
             sx.seed(lambda name=name: sx.sample(name, N(0.0, 1.0)), 0)()
         prefix = str(caught.value).rsplit("'", 2)[1]
         sx.scope(lambda: None, prefix)
+
+
+@pytest.mark.parametrize(
+    "d", [lambda s: N(0.0, s), lambda s: sx.MultivariateNormal(jnp.zeros(2), s * jnp.eye(2)), lambda s: sx.Gamma(s, s)]
+)
+def test_lanes_over_numpy_arrays_inside_of_jit(d):
+    """`jax.vmap` hands these on as they are, and custom derivatives used to refuse them."""
+    s, x = np.array([1.0, 4.0], np.float32), 0.5
+    score = lambda s: d(s).log_prob(jnp.full(d(1.0).shape, x))
+    np.testing.assert_allclose(jax.jit(lambda: jax.vmap(score)(s))(), [score(1.0), score(4.0)], rtol=1e-5)
+    model = lambda: jax.vmap(lambda s: sx.sample("x", d(s)))(s)
+    draw = jax.jit(lambda: sx.seed(model, 0)())()
+    np.testing.assert_allclose(
+        jax.jit(sx.log_density(model))({"x": draw}), sx.log_density(model)({"x": draw}), rtol=1e-5
+    )

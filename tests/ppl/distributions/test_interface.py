@@ -21,7 +21,7 @@ def two(d):
     return jax.tree.map(lambda x: jnp.stack([jnp.asarray(x)] * 2), d)
 
 
-@each(short=True)
+@each()
 def test_shapes_and_types(d):
     assert d.shape == (*d.batch_shape, *d.event_shape) and len(d.event_shape) == d.event_dim
     x = draws(d, 5)
