@@ -66,7 +66,13 @@ class PolyaGamma(Distribution):
         x = jnp.where(inside, x, 0.25 * h)
         half = 0.5 * jnp.abs(z)
         log_cosh = half + jnp.log1p(jnp.exp(-2 * half)) - np.log(2.0)
-        return within(inside, _log_density(x, h) + h * log_cosh - 0.5 * jnp.square(z) * x)
+        # Further out squares overflow, and the leading term is all there is: -h^2 / (8 x) below, -pi^2 x / 2 above.
+        far = 1e100 if x.dtype == jnp.float64 else 1e12
+        near = jnp.clip(x, 1 / far, far)
+        factor = jnp.where(x < near, near / x, x / near)
+        density = _log_density(near, h)
+        density = jnp.where(x == near, density, factor * lax.stop_gradient(density))
+        return within(inside, density + h * log_cosh - 0.5 * jnp.square(z) * x)
 
     @property
     def mean(self) -> jax.Array:
