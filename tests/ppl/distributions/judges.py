@@ -92,7 +92,6 @@ JUDGES = {
     "HyperGeometric": lambda d: stats.hypergeom(d.population, d.marked, d.draws),
     "DiscreteUniform": lambda d: stats.randint(d.low, d.high + 1),
     "Skellam": lambda d: stats.skellam(d.rate1, d.rate2),
-    "Multinomial": lambda d: stats.multinomial(d.total_count, np.asarray(d.mean) / np.asarray(d.mean).sum()),
     "DirichletMultinomial": lambda d: stats.dirichlet_multinomial(np.asarray(d.concentration), d.total_count),
     "Wishart": lambda d: Transposed(stats.wishart(float(d.concentration), d.scale_matrix)),
     "InverseWishart": lambda d: Transposed(stats.invwishart(float(d.concentration), d.scale_matrix)),
