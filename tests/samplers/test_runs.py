@@ -1,5 +1,7 @@
 """Runs that go wrong, or nearly: which settings are used, where chains start, and what is said afterwards."""
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,12 +19,11 @@ def two_scales():
 
 
 def test_every_kernel_brings_its_own_mass_matrix():
-    kernels = [sx.nuts(step_size=0.5, inverse_mass_matrix=np.array([1.0, v])) for v in (1.0, 1e4)]
-    runs = [sx.mcmc(two_scales, k, num_warmup=0, num_samples=200, num_chains=1) for k in kernels]
-    with pytest.warns(sx.errors.SamplingWarning):
-        spreads = [np.std(run(0)["z"]) for run in runs]
-    assert spreads[0] < 90 < 110 > spreads[1] > 80 or spreads[0] != spreads[1]
-    assert spreads[0] != spreads[1]
+    kernels = [sx.nuts(0.5, np.array([1.0, v]), max_tree_depth=4) for v in (1.0, 1e4)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sx.errors.SamplingWarning)
+        steps = [np.abs(np.diff(sx.mcmc(two_scales, k, num_warmup=0, num_samples=100)(0)["z"])).mean() for k in kernels]
+    assert steps[0] < 10 and steps[1] > 50  # at most 15 steps of 0.5, or of 50
 
 
 def test_a_wrong_mass_matrix_spoils_no_later_run():
