@@ -18,7 +18,7 @@ def half_step_excess(x: Any) -> jax.Array:
     """log Gamma(x + 1/2) - log Gamma(x) - log(x) / 2 for x > 0: the series DLMF 5.11.13 from 20 on, where it is exact
     to the last digit; below, that of x + 20, and the recurrence Gamma(x + 1) = x Gamma(x) back to x.
 
-    >>> abs(half_step_excess(0.5).item() - np.log(2 / np.pi) / 2) < 1e-6
+    >>> bool(abs(half_step_excess(0.5).item() - np.log(2 / np.pi) / 2) < 1e-6)
     True
     """
     x = jnp.asarray(x)
@@ -46,7 +46,7 @@ def half_step_slope(x: Any) -> jax.Array:
 def steps_excess(x: Any, count: int) -> jax.Array:
     """log Gamma(x + count / 2) - log Gamma(x) - (count / 2) log x.
 
-    >>> abs(steps_excess(2.0, 4).item() - np.log(6 / 4)) < 1e-6  # Gamma(4) / Gamma(2) = 3!
+    >>> bool(abs(steps_excess(2.0, 4).item() - np.log(6 / 4)) < 1e-6)  # Gamma(4) / Gamma(2) = 3!
     True
     """
     x = jnp.asarray(x)
@@ -60,7 +60,7 @@ def steps_excess(x: Any, count: int) -> jax.Array:
 def gamma_entropy(a: Any) -> jax.Array:
     """Entropy of Gamma(a, 1): a + log Gamma(a) + (1 - a) digamma(a), for large a without cancellation.
 
-    >>> gamma_entropy(1.0).item() == 1.0
+    >>> bool(abs(gamma_entropy(1.0) - 1.0) < 1e-6)
     True
     """
     large = a > 10

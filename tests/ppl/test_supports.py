@@ -12,6 +12,11 @@ TURNED = [[1.0, 0.0], [0.6, 0.8]]  # rows of length 1
 TABLE = [  # support, members, others
     (supports.real, [0.0, -1e30], [NAN, INF, -INF]),
     (supports.positive, [1e-30, 5.0], [0.0, -1.0, NAN, INF]),
+    (supports.circular, [-3.14, 0.0, 3.14], [-3.2, 3.2, NAN, INF]),
+    (supports.integer, [-3.0, 0.0, 5.0], [0.5, NAN, INF, -INF]),
+    (supports.positive_integer, [1.0, 5.0], [0.0, -1.0, 1.5, NAN, INF]),
+    (supports.sphere, [[0.6, 0.8], [-1.0, 0.0]], [[0.6, 0.6], [0.0, 0.0], [NAN, 1.0], [INF, 0.0]]),
+    (supports.log_weights, [[0.0, -INF], [1.0, 2.0]], [[-INF, -INF], [NAN, 0.0], [INF, 0.0]]),
     (supports.nonnegative, [0.0, 5.0], [-1e-6, NAN, INF]),
     (supports.unit_interval, [0.0, 0.3, 1.0], [-0.1, 1.1, NAN, INF]),
     (supports.interval(-1.0, 2.0), [-1.0, 2.0, 0.0], [-1.1, 2.1, NAN, -INF]),
