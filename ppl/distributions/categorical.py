@@ -120,4 +120,10 @@ class Categorical(Choice):
         return int(jnp.shape(self.logits if self.probs is None else self.probs)[-1])
 
     def _table(self) -> jax.Array:
-        return safe_log(promote(self.probs)[0]) if self.logits is None else log_softmax(self.logits)
+        if self.logits is not None:
+            return log_softmax(self.logits)
+        (p,) = promote(self.probs)
+        wrong = (p < 0).any(-1, keepdims=True) | (
+            jnp.abs(p.sum(-1, keepdims=True) - 1) > 1e-2
+        )  # bfloat16 rounds so far
+        return jnp.where(wrong, jnp.nan, safe_log(p))

@@ -13,7 +13,7 @@ from storax.bijections.cholesky import matmul
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.factors import as_vector, check_sizes, factors, inverse, log_diagonal, multiply, whiten
 from storax.distributions.gamma_steps import gamma_entropy
-from storax.distributions.special import HALF_LOG_TWO_PI, log_gamma_density, safe_log
+from storax.distributions.special import HALF_LOG_TWO_PI, log_gamma_density, positive_or_nan, safe_log
 from storax.errors import ParameterError, ShapeError
 from storax.pytrees import static
 from storax.supports import Support
@@ -52,6 +52,7 @@ class Dirichlet(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, a = promote(value, self.concentration)
+        a = positive_or_nan(a)
         inside = (~(x < 0)).all(-1) & ~(jnp.abs(x.sum(-1) - 1) > (1e-8 if x.dtype == jnp.float64 else 1e-4))
         x = jnp.where(inside[..., None], x, 1 / x.shape[-1])
         total = a.sum(-1)

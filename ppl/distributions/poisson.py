@@ -39,6 +39,7 @@ class Poisson(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, rate = promote(value, self.rate)
+        rate = jnp.where(rate >= 0, rate, jnp.nan)  # no density is made up where there is none
         inside = (x >= 0) & (x < jnp.inf) & (jnp.floor(x) == x)
         return pass_nan(x, within(inside, log_poisson(jnp.where(inside, x, 0.0), rate)))
 

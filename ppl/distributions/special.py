@@ -35,6 +35,11 @@ def probability(q: Any) -> jax.Array:
     return jnp.where((q >= 0) & (q <= 1), q, jnp.nan)
 
 
+def positive_or_nan(a: Any) -> jax.Array:
+    """A parameter that must be positive; nan where it is not, so that no density is made up there."""
+    return jnp.where(a > 0, a, jnp.nan)
+
+
 @custom_rule
 def quotient(x: Any, y: Any) -> jax.Array:
     """x / y, whose derivative divides twice by y: JAX's own multiplies by y^-2, which overflows for y = 1e-25.
@@ -102,6 +107,7 @@ def log_gamma_density(a: Any, y: Any) -> jax.Array:
     >>> abs(log_gamma_density(jnp.float32(1e6), jnp.float32(1e6)).item() + 7.8266936) < 1e-5
     True
     """
+    a = positive_or_nan(a)  # log |Gamma| of a negative number would be one
     far_out = y == jnp.inf
     y = jnp.where(far_out, 1.0, y)
     large = a > _LARGE
@@ -129,14 +135,15 @@ def log_beta(a: Any, b: Any) -> jax.Array:
 
 def log_beta_density(a: Any, b: Any, log_x: Any, log_rest: Any) -> jax.Array:
     """(a - 1) log x + (b - 1) log(1 - x) - log B(a, b), given log x and log(1 - x)."""
+    a, b = positive_or_nan(a), positive_or_nan(b)
     large = (a > _LARGE) & (b > _LARGE)
     c, d = jnp.where(large, a, _LARGE), jnp.where(large, b, _LARGE)
     finite = large & jnp.isfinite(log_x) & jnp.isfinite(log_rest)
     u, v = jnp.where(finite, log_x, -1.0), jnp.where(finite, log_rest, -1.0)
     correction = stirling_remainder(c) + stirling_remainder(d) - stirling_remainder(c + d)
     around_mode = (
-        c * (u - jnp.log(c / (c + d)))
-        + d * (v - jnp.log(d / (c + d)))
+        c * (u + jnp.log1p(d / c))  # log (c / (c + d)), where the quotient may be near 1
+        + d * (v + jnp.log1p(c / d))
         - (u + v)
         + 0.5 * (jnp.log(c) + jnp.log(d / (c + d)))
         - HALF_LOG_TWO_PI
