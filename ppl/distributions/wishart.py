@@ -7,6 +7,7 @@ moments come without the cancellation of multivariate gamma functions.
 
 from __future__ import annotations
 
+import abc
 from typing import Any, ClassVar
 
 import jax
@@ -89,9 +90,9 @@ class FactorOfWishart(Distribution):
     def _white_entropy(self, k: jax.Array) -> jax.Array:
         return chi_entropy(k).sum(-1) + self._p * (self._p - 1) // 2 * (HALF_LOG_TWO_PI + 0.5)
 
+    @abc.abstractmethod
     def _mean_log_diagonal(self) -> jax.Array:
-        """The mean of log T_ii, `[..., p]`, which a subclass knows."""
-        raise NotImplementedError
+        """The mean of log T_ii, `[..., p]`."""
 
     def _weigh(self, logs: jax.Array, weights: jax.Array) -> jax.Array:
         logs, weights = promote(logs, weights)
