@@ -214,8 +214,8 @@ class Independent(Wrapper):
     def covariance(self) -> jax.Array:
         if self.base.event_dim or self.count != 1:
             return Distribution.covariance.fget(self)  # type: ignore[attr-defined]
-        variance = self.variance
-        return variance[..., None] * jnp.eye(variance.shape[-1], dtype=variance.dtype)
+        variance, identity = promote(self.variance[..., None], jnp.eye(self.shape[-1], dtype=self.dtype))
+        return variance * identity
 
     def entropy(self) -> jax.Array:
         return self.base.entropy().sum(tuple(range(-self.count, 0)))
