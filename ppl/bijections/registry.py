@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
+
 from storax import supports
 from storax.bijections.base import Bijection, Lifted
+from storax.bijections.composing import Compose, Concatenate
 from storax.bijections.elementwise import Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
+from storax.bijections.ordering import Ordered, PositiveOrdered
+from storax.bijections.rotations import ToComplex, ZeroSum, ZeroSumArray
+from storax.bijections.sphere import Stereographic
 from storax.bijections.stick_breaking import StickBreaking
 from storax.errors import ArgumentTypeError
 
@@ -79,6 +85,54 @@ def _(support: supports.LowerCholesky) -> Bijection:
 @biject_to.register
 def _(support: supports.PositiveDefinite) -> Bijection:
     return CholeskyToMatrix()
+
+
+@biject_to.register
+def _(support: supports.Ordered) -> Bijection:
+    return Ordered()
+
+
+@biject_to.register
+def _(support: supports.PositiveOrdered) -> Bijection:
+    return PositiveOrdered()
+
+
+@biject_to.register
+def _(support: supports.Sphere) -> Bijection:
+    return Stereographic()
+
+
+@biject_to.register
+def _(support: supports.Circular) -> Bijection:
+    return Sigmoid(-np.pi, np.pi)
+
+
+@biject_to.register
+def _(support: supports.ZeroSum) -> Bijection:
+    return ZeroSum() if support.axes == 1 else ZeroSumArray(support.axes)
+
+
+@biject_to.register
+def _(support: supports.Complex) -> Bijection:
+    return ToComplex()
+
+
+@biject_to.register
+def _(support: supports.Product) -> Bijection:
+    return Concatenate(tuple(biject_to(s) for s in support.parts), support.sizes)
+
+
+@biject_to.register
+def _(support: supports.Clipped) -> Bijection:
+    raise ArgumentTypeError(
+        f"There is no bijection from R^n to {support!r}: its bounds have a probability of their own. A censored value "
+        f"can be observed, and not be latent."
+    )
+
+
+@biject_to.register
+def _(support: supports.Image) -> Bijection:
+    return Compose((biject_to(support.base), support.bijection))
 
 
 @biject_to.register

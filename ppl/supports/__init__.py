@@ -7,9 +7,21 @@ equal to each other, and can be keys of a dictionary.  nan is in no support, and
 from storax.supports.base import Independent, Nothing
 from storax.supports.base import Support as Support
 from storax.supports.base import show as show
+from storax.supports.clipped import Clipped
+from storax.supports.ends import between as between
+from storax.supports.ends import clip as clip
+from storax.supports.ends import ends as ends
+from storax.supports.ends import infinite as infinite
+from storax.supports.ends import intersection as intersection
+from storax.supports.ends import larger as larger
+from storax.supports.ends import smaller as smaller
+from storax.supports.integer_rays import IntegerGreaterThan, IntegerLessThan
 from storax.supports.integers import Boolean, IntegerInterval, NonNegativeInteger, Subset
 from storax.supports.intervals import GreaterThan, Interval, LessThan, NonNegative, Positive, Real, UnitInterval
 from storax.supports.matrices import LowerCholesky, PositiveDefinite
+from storax.supports.orderings import Ordered, PositiveOrdered, Sphere, ZeroSum
+from storax.supports.planes import Circular, Complex, ExtendedReal
+from storax.supports.products import Image, Product
 from storax.supports.vectors import RealVector, Simplex
 
 real = Real()
@@ -23,9 +35,21 @@ simplex = Simplex()
 positive_definite = PositiveDefinite()
 lower_cholesky = LowerCholesky()
 nothing = Nothing()
+ordered = Ordered()
+positive_ordered = PositiveOrdered()
+sphere = Sphere()
+circular = Circular()
+complex = Complex()
+extended_real = ExtendedReal()
+zero_sum = ZeroSum()
 greater_than = GreaterThan
 less_than = LessThan
 interval = Interval
 integer_interval = IntegerInterval
+integer_greater_than = IntegerGreaterThan
+integer_less_than = IntegerLessThan
+cat = Product
+clipped = Clipped
+image = Image
 independent = Independent
 subset = Subset
