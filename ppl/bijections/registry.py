@@ -36,8 +36,9 @@ def biject_to(support: supports.Support) -> Bijection:
     raise ArgumentTypeError(f"There is no bijection from R^n to {support!r}: {why}.")
 
 
-@biject_to.register
-def _(support: supports.Real) -> Bijection:
+@biject_to.register(supports.Real)
+@biject_to.register(supports.ExtendedReal)
+def _(support: supports.Support) -> Bijection:
     return Identity()
 
 
