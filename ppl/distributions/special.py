@@ -38,6 +38,8 @@ def log_ndtr(z: Any) -> jax.Array:
 
     That of jax.scipy.special.log_ndtr is exp(-z^2 / 2 - log_ndtr(z)): in float32 half off already at z = -5000.
     """
+    if z.dtype not in (jnp.float32, jnp.float64):  # jax.scipy has none of half precision
+        return log_ndtr(z.astype(jnp.float32)).astype(z.dtype)
     far = z < -20
     y = jnp.where(far, z, -20.0)
     r = jnp.square(1 / y)
