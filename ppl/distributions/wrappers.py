@@ -224,7 +224,8 @@ class Independent(Wrapper):
         inner = self.base.batch_shape[len(self.batch_shape) :]
         size = math.prod(inner)
         spread = jnp.reshape(positions, (*jnp.shape(positions), *(1,) * self.count)) * size
-        return Independent(self.base.take(spread + jnp.arange(size).reshape(inner)), self.count)
+        within_one = jnp.arange(size).reshape((1,) * jnp.ndim(positions) + inner)
+        return Independent(self.base.take(spread + within_one), self.count)
 
     def log_cdf(self, value: Any) -> jax.Array:
         return Distribution.log_cdf(self, value)
