@@ -11,9 +11,13 @@ from storax.distributions.catalogue import ALL as ALL
 from storax.distributions.cauchy import Cauchy, HalfCauchy, StudentT
 from storax.distributions.discrete import Bernoulli, Binomial, Categorical, Poisson
 from storax.distributions.gamma import Exponential, Gamma, InverseGamma
+from storax.distributions.improper import Improper
 from storax.distributions.laplace import Laplace
+from storax.distributions.mixtures import Mixture, MixtureSameFamily
 from storax.distributions.multivariate import Dirichlet, MultivariateNormal
 from storax.distributions.normal import HalfNormal, LogNormal, Normal
+from storax.distributions.transformed import Transformed
+from storax.distributions.truncated import Censored, Folded, Truncated
 from storax.distributions.wrappers import Expanded, Independent, Masked, Scaled, Subsample, Unit
 
 __all__ = [
@@ -22,24 +26,31 @@ __all__ = [
     "Binomial",
     "Categorical",
     "Cauchy",
+    "Censored",
     "Dirichlet",
     "Distribution",
     "Expanded",
     "Exponential",
+    "Folded",
     "Gamma",
     "HalfCauchy",
     "HalfNormal",
+    "Improper",
     "Independent",
     "InverseGamma",
     "Laplace",
     "LogNormal",
     "Masked",
+    "Mixture",
+    "MixtureSameFamily",
     "MultivariateNormal",
     "Normal",
     "Poisson",
     "Scaled",
     "StudentT",
     "Subsample",
+    "Transformed",
+    "Truncated",
     "Uniform",
     "Unit",
 ]

@@ -277,6 +277,7 @@ def _in_words(support: Support) -> str:
         "positive_definite": "symmetric and positive definite",
         "lower_cholesky": "lower triangular with a positive diagonal",
         "simplex": "not negative with sum 1",
+        "extended_real": "a number, or infinite",
         "nonnegative_integer": "a whole number, not negative",
     }.get(repr(support), repr(support))
 

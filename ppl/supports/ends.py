@@ -91,22 +91,24 @@ def larger(x: Any, y: Any) -> Any:
     """The larger of two ends; numbers stay numbers, and an infinite one is known to be none."""
     for a, b in ((x, y), (y, x)):
         if infinite(a):
-            return b if (np.asarray(a) < 0).all() else a if (np.asarray(a) > 0).all() else _max(a, b)
-    return _max(x, y)
+            return b if (np.asarray(a) < 0).all() else a if (np.asarray(a) > 0).all() else _extreme(a, b, np.maximum)
+    return _extreme(x, y, np.maximum)
 
 
 def smaller(x: Any, y: Any) -> Any:
     """The smaller of two ends."""
-    return -larger(-x, -y)
+    for a, b in ((x, y), (y, x)):
+        if infinite(a):
+            return b if (np.asarray(a) > 0).all() else a if (np.asarray(a) < 0).all() else _extreme(a, b, np.minimum)
+    return _extreme(x, y, np.minimum)
 
 
-def _max(x: Any, y: Any) -> Any:
-    if isinstance(x, (int, float)) and isinstance(y, (int, float)):
-        return max(x, y)
+def _extreme(x: Any, y: Any, f: Any) -> Any:
     if _known(x) and _known(y):
         with jax.ensure_compile_time_eval():
-            return np.maximum(np.asarray(x), np.asarray(y))
+            result = f(np.asarray(x), np.asarray(y))
+        return result.item() if isinstance(x, (int, float)) and isinstance(y, (int, float)) else result
     x, y = jnp.asarray(x), jnp.asarray(y)
     rank = max(x.ndim, y.ndim)
     x, y = (v.reshape((1,) * (rank - v.ndim) + v.shape) if v.ndim else v for v in (x, y))
-    return jnp.maximum(x, y)
+    return (jnp.maximum if f is np.maximum else jnp.minimum)(x, y)
