@@ -17,7 +17,7 @@ from storax.distributions.derived import refuse_mask, support_of_shapes
 from storax.distributions.discrete import Categorical
 from storax.distributions.masses import along_path, logsumexp, quantile
 from storax.distributions.special import safe_log
-from storax.errors import ArgumentTypeError, NotMeasurable, ParameterError, ShapeError
+from storax.errors import ArgumentTypeError, ParameterError, ShapeError
 from storax.supports import Support
 
 
@@ -71,12 +71,24 @@ class Mixed(Distribution):
 
     @property
     def reparameterized(self) -> bool:  # type: ignore[override]
-        """Where draws move along with the distribution function: numbers, of components that have one."""
+        """Where draws move along with the distribution function: numbers, if it has derivatives in all parameters."""
         if self.is_discrete or self.event_dim:
             return False
+        leaves, tree = jax.tree.flatten(self)
+        moving = [i for i, x in enumerate(leaves) if jnp.issubdtype(jnp.result_type(x), jnp.floating)]
+
+        def slopes(values: list[Any]) -> Any:
+            def log_cdf(values: list[Any]) -> jax.Array:
+                full = list(leaves)
+                for i, x in zip(moving, values, strict=True):
+                    full[i] = x
+                return jax.tree.unflatten(tree, full).log_cdf(jnp.zeros(self.batch_shape))
+
+            return jax.jvp(log_cdf, (values,), (values,))
+
         try:
-            jax.eval_shape(self.log_cdf, jnp.zeros(self.batch_shape))
-        except NotMeasurable:
+            jax.eval_shape(slopes, [leaves[i] for i in moving])
+        except ValueError:  # NotMeasurable, or that of jax.scipy's betainc, which has none in its parameters
             return False
         return True
 
@@ -156,7 +168,8 @@ class Mixture(Mixed):
     """A choice among distributions of any kinds, and then a value of the chosen one.
 
     Draws of numbers have the gradients of the implicit function (Figurnov et al. 2018), if all components have a
-    distribution function; those of arrays and counts have none for the weights (`reparameterized` is False).
+    distribution function with derivatives in its parameters; others, as those of arrays and counts, have none for the
+    weights (`reparameterized` is False).
 
     Args:
         mixing_distribution: a `Categorical` of K categories; or their probabilities, `[..., K]`.
