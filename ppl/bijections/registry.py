@@ -9,9 +9,12 @@ import numpy as np
 from storax import supports
 from storax.bijections.base import Bijection, Lifted
 from storax.bijections.between import Within
+from storax.bijections.composing import Compose, Concatenate
 from storax.bijections.correlations import CorrelationFactor, FactorToCorrelation
 from storax.bijections.elementwise import Beyond, Exp, Identity, Sigmoid
 from storax.bijections.matrices import CholeskyToMatrix, FillCholesky
+from storax.bijections.ordering import Ordered, PositiveOrdered
+from storax.bijections.rotations import ToComplex
 from storax.bijections.sphere import Stereographic
 from storax.bijections.stick_breaking import StickBreaking
 from storax.bijections.zero_sum import ZeroSumIsometry
@@ -36,8 +39,9 @@ def biject_to(support: supports.Support) -> Bijection:
     raise ArgumentTypeError(f"There is no bijection from R^n to {support!r}: {why}.")
 
 
-@biject_to.register
-def _(support: supports.Real) -> Bijection:
+@biject_to.register(supports.Real)
+@biject_to.register(supports.ExtendedReal)
+def _(support: supports.Support) -> Bijection:
     return Identity()
 
 
@@ -115,6 +119,39 @@ def _(support: supports.Correlation) -> Bijection:
 @biject_to.register
 def _(support: supports.PositiveDefinite) -> Bijection:
     return CholeskyToMatrix()
+
+
+@biject_to.register
+def _(support: supports.Ordered) -> Bijection:
+    return Ordered()
+
+
+@biject_to.register
+def _(support: supports.PositiveOrdered) -> Bijection:
+    return PositiveOrdered()
+
+
+@biject_to.register
+def _(support: supports.Complex) -> Bijection:
+    return ToComplex()
+
+
+@biject_to.register
+def _(support: supports.Product) -> Bijection:
+    return Concatenate(tuple(biject_to(s) for s in support.parts), support.sizes)
+
+
+@biject_to.register
+def _(support: supports.Clipped) -> Bijection:
+    raise ArgumentTypeError(
+        f"There is no bijection from R^n to {support!r}: its bounds have a probability of their own. A censored value "
+        f"can be observed, and not be latent."
+    )
+
+
+@biject_to.register
+def _(support: supports.Image) -> Bijection:
+    return Compose((biject_to(support.base), support.bijection))
 
 
 @biject_to.register

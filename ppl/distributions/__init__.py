@@ -28,6 +28,7 @@ from storax.distributions.garch import GARCH11
 from storax.distributions.geometric import DiscreteWeibull, Geometric
 from storax.distributions.gumbel import Gumbel, Moyal
 from storax.distributions.hypergeometric import HyperGeometric
+from storax.distributions.improper import Improper
 from storax.distributions.interpolated import Interpolated
 from storax.distributions.kronecker import KroneckerNormal
 from storax.distributions.kumaraswamy import BetaProportion, Kumaraswamy
@@ -37,6 +38,7 @@ from storax.distributions.lkj import LKJ, LKJCholesky
 from storax.distributions.lkj_covariance import LKJCovariance, LKJCovarianceCholesky
 from storax.distributions.logistic import Logistic, LogLogistic
 from storax.distributions.logit_normal import LogitNormal
+from storax.distributions.mixtures import Mixture, MixtureSameFamily
 from storax.distributions.multinomial import DirichletMultinomial, Multinomial
 from storax.distributions.multivariate import Dirichlet, MultivariateNormal, MvNormal
 from storax.distributions.multivariate_t import MultivariateStudentT
@@ -58,7 +60,9 @@ from storax.distributions.skew_normal import SkewNormal
 from storax.distributions.state_space import GaussianStateSpace
 from storax.distributions.stick_breaking import StickBreakingWeights
 from storax.distributions.student import HalfStudentT, StudentT
+from storax.distributions.transformed import Transformed
 from storax.distributions.triangular import LogUniform, Triangular
+from storax.distributions.truncated import Censored, Folded, Truncated
 from storax.distributions.truncated_normal import TruncatedNormal
 from storax.distributions.von_mises import VonMises
 from storax.distributions.wald import InverseGaussian, Wald
@@ -85,6 +89,7 @@ __all__ = [
     "Burr",
     "Categorical",
     "Cauchy",
+    "Censored",
     "Chi",
     "Chi2",
     "ChiSquared",
@@ -101,6 +106,7 @@ __all__ = [
     "ExGaussian",
     "Expanded",
     "Exponential",
+    "Folded",
     "Gamma",
     "GammaPoisson",
     "GaussianCopula",
@@ -116,6 +122,7 @@ __all__ = [
     "HalfStudentT",
     "Hurdle",
     "HyperGeometric",
+    "Improper",
     "Independent",
     "Interpolated",
     "InverseGamma",
@@ -138,6 +145,8 @@ __all__ = [
     "LowerTruncatedPowerLaw",
     "Masked",
     "MatrixNormal",
+    "Mixture",
+    "MixtureSameFamily",
     "Moyal",
     "Multinomial",
     "MultivariateNormal",
@@ -163,7 +172,9 @@ __all__ = [
     "StickBreakingWeights",
     "StudentT",
     "Subsample",
+    "Transformed",
     "Triangular",
+    "Truncated",
     "TruncatedNormal",
     "Uniform",
     "Unit",

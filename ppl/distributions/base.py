@@ -300,6 +300,7 @@ def _in_words(support: Support) -> str:
         "simplex": "not negative with sum 1",
         "log_weights": "finite or -inf, and not all of them -inf",
         "integer": "a whole number",
+        "extended_real": "a number, or infinite",
         "nonnegative_integer": "a whole number, not negative",
         "positive_integer": "a whole number above 0",
     }.get(repr(support), repr(support))

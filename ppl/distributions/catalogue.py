@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from storax.bijections import Affine, Exp, StickBreaking
 from storax.distributions.autoregressive import AR
 from storax.distributions.base import Distribution
 from storax.distributions.bernoulli import Bernoulli
@@ -32,6 +33,7 @@ from storax.distributions.lkj import LKJ, LKJCholesky
 from storax.distributions.lkj_covariance import LKJCovariance, LKJCovarianceCholesky
 from storax.distributions.logistic import Logistic, LogLogistic
 from storax.distributions.logit_normal import LogitNormal
+from storax.distributions.mixtures import Mixture, MixtureSameFamily
 from storax.distributions.multinomial import DirichletMultinomial, Multinomial
 from storax.distributions.multivariate import Dirichlet, MultivariateNormal
 from storax.distributions.multivariate_t import MultivariateStudentT
@@ -53,7 +55,9 @@ from storax.distributions.skew_normal import SkewNormal
 from storax.distributions.state_space import GaussianStateSpace
 from storax.distributions.stick_breaking import StickBreakingWeights
 from storax.distributions.student import HalfStudentT, StudentT
+from storax.distributions.transformed import Transformed
 from storax.distributions.triangular import LogUniform, Triangular
+from storax.distributions.truncated import Censored, Folded, Truncated
 from storax.distributions.truncated_normal import TruncatedNormal
 from storax.distributions.von_mises import VonMises
 from storax.distributions.wald import Wald
@@ -217,6 +221,22 @@ SERIES: list[Distribution] = [  # processes in time and space
     CirculantNormal(np.array([1.0, 0.0, -1.0]), covariance_rfft=np.array([2.0, 0.5])),
 ]
 
-COMBINED: list[Distribution] = []  # made from others
+COMBINED: list[Distribution] = [  # made from others
+    Transformed(Normal(0.5, 0.7), Exp()),
+    Transformed(StudentT(4.5, 0.0, 1.0), Affine(1.0, -2.0)),
+    Transformed(Normal(np.array([0.3, -0.2]), 0.8), StickBreaking()),
+    Truncated(Normal(0.5, 2.0), -1.0, 3.0),
+    Truncated(Gamma(2.5, 1.5), low=1.0),
+    Truncated(Poisson(3.7), low=2),
+    Truncated(Normal(0.5, 2.0), high=2.5),
+    Censored(Poisson(3.7), 2, 6),
+    Folded(Normal(0.5, 2.0)),
+    Mixture(Categorical(logits=np.array([0.3, -0.5])), [Normal(-1.0, 0.5), Normal(1.0, 2.0)]),
+    Mixture(np.array([0.5, 0.5]), [Normal(-1.0, 0.5), StudentT(4.5, 1.0, 2.0)]),
+    Mixture(Categorical(logits=np.array([0.3, -0.5])), [HalfNormal(0.5), Gamma(2.5, 1.5)]),
+    Mixture(np.array([0.25, 0.75]), [Poisson(3.7), Binomial(7, 0.35)]),
+    MixtureSameFamily(Categorical(logits=np.array([0.1, -1.0, 0.7])), Normal(np.array([-2.0, 0.0, 1.5]), 0.6)),
+    MixtureSameFamily(np.array([0.3, 0.7]), Normal(np.array([[0.0, 1.0, -1.0], [0.5, -2.0, 0.0]]), 1.0).to_event(1)),
+]
 
 ALL: list[Distribution] = [*REAL, *POSITIVE, *DISCRETE, *VECTORS, *MATRICES, *SERIES, *COMBINED]

@@ -214,8 +214,8 @@ class Independent(Wrapper):
     def covariance(self) -> jax.Array:
         if self.base.event_dim or self.count != 1:
             return Distribution.covariance.fget(self)  # type: ignore[attr-defined]
-        variance = self.variance
-        return variance[..., None] * jnp.eye(variance.shape[-1], dtype=variance.dtype)
+        variance, identity = promote(self.variance[..., None], jnp.eye(self.shape[-1], dtype=self.dtype))
+        return variance * identity
 
     def entropy(self) -> jax.Array:
         return self.base.entropy().sum(tuple(range(-self.count, 0)))
@@ -224,9 +224,8 @@ class Independent(Wrapper):
         inner = self.base.batch_shape[len(self.batch_shape) :]
         size = math.prod(inner)
         spread = jnp.reshape(positions, (*jnp.shape(positions), *(1,) * self.count)) * size
-        return Independent(
-            self.base.take(spread + jnp.arange(size).reshape((1,) * jnp.ndim(positions) + inner)), self.count
-        )
+        within_one = jnp.arange(size).reshape((1,) * jnp.ndim(positions) + inner)
+        return Independent(self.base.take(spread + within_one), self.count)
 
     def log_cdf(self, value: Any) -> jax.Array:
         return Distribution.log_cdf(self, value)

@@ -7,6 +7,14 @@ equal to each other, and can be keys of a dictionary.  nan is in no support, and
 from storax.supports.base import Independent, Nothing
 from storax.supports.base import Support as Support
 from storax.supports.base import show as show
+from storax.supports.clipped import Clipped
+from storax.supports.ends import clip as clip
+from storax.supports.ends import ends as ends
+from storax.supports.ends import infinite as infinite
+from storax.supports.ends import intersection as intersection
+from storax.supports.ends import larger as larger
+from storax.supports.ends import range_between as range_between
+from storax.supports.ends import smaller as smaller
 from storax.supports.integers import (
     Boolean,
     Exactly,
@@ -31,26 +39,33 @@ from storax.supports.intervals import (
     UnitInterval,
 )
 from storax.supports.matrices import Correlation, CorrelationCholesky, LowerCholesky, PositiveDefinite
+from storax.supports.orderings import Ordered, PositiveOrdered
+from storax.supports.planes import Complex, ExtendedReal
+from storax.supports.products import Image, Product
 from storax.supports.vectors import LogWeights, RealVector, Simplex, Sphere, ZeroSum
 
 real = Real()
 positive = Positive()
 nonnegative = NonNegative()
 unit_interval = UnitInterval()
-circular = Circular()
 boolean = Boolean()
 integer = Integer()
 nonnegative_integer = NonNegativeInteger()
 positive_integer = PositiveInteger()
 real_vector = RealVector()
 simplex = Simplex()
-sphere = Sphere()
 log_weights = LogWeights()
 positive_definite = PositiveDefinite()
 lower_cholesky = LowerCholesky()
 correlation = Correlation()
 correlation_cholesky = CorrelationCholesky()
 nothing = Nothing()
+ordered = Ordered()
+positive_ordered = PositiveOrdered()
+sphere = Sphere()
+circular = Circular()
+complex = Complex()
+extended_real = ExtendedReal()
 greater_than = GreaterThan
 less_than = LessThan
 interval = Interval
@@ -60,6 +75,9 @@ integer_greater_than = IntegerGreaterThan
 integer_less_than = IntegerLessThan
 multinomial = Multinomial
 exactly = Exactly
+cat = Product
+clipped = Clipped
+image = Image
 independent = Independent
 subset = Subset
 zero_sum = ZeroSum

@@ -28,6 +28,11 @@ TABLE = [  # support, members, others
     (supports.subset(3), [[0.0, 2.0], [2.0, 1.0]], [[1.0, 1.0], [0.0, 3.0], [0.5, 1.0], [NAN, 1.0]]),
     (supports.real_vector, [[0.0, 1.0]], [[0.0, NAN], [INF, 0.0]]),
     (supports.simplex, [[0.25, 0.75], [0.0, 1.0]], [[0.5, 0.6], [-0.5, 1.5], [NAN, 1.0], [INF, -INF]]),
+    (supports.extended_real, [0.0, INF, -INF], [NAN]),
+    (supports.complex, [0.0, 5.0], [NAN, INF, -INF]),
+    (supports.ordered, [[-1.0, 2.0], [0.0, 1e30]], [[2.0, 1.0], [1.0, 1.0], [NAN, 1.0], [0.0, INF]]),
+    (supports.positive_ordered, [[1e-30, 2.0]], [[-1.0, 2.0], [0.0, 1.0], [2.0, 1.0], [1.0, NAN], [1.0, INF]]),
+    (supports.zero_sum(1), [[-1.0, 1.0], [0.0, 0.0]], [[1.0, 1.0], [0.0, 0.1], [NAN, 0.0], [INF, -INF]]),
     (supports.independent(supports.positive, 1), [[1.0, 2.0]], [[1.0, -2.0], [1.0, NAN]]),
     (
         supports.positive_definite,
