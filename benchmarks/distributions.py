@@ -1,6 +1,6 @@
 """Log densities with their gradient: storax beside NumPyro, in one process, run by run in turn.
 
-    python benchmarks/distributions.py [--size 1000000] [--repeats 15] [--only NAME ...] [--lanes]
+python benchmarks/distributions.py [--size 1000000] [--repeats 15] [--only NAME ...] [--lanes]
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ def main() -> None:
     entries = [e for e in SHELF if not options.only or e.name.startswith(tuple(options.only))]
     if options.lanes:
         entries = [e for e in entries if e.plain]
-    print(f"{os.cpu_count()} cores, {jax.default_backend().upper()}, float32, {options.size} elements, jax {jax.__version__}")
+    print(
+        f"{os.cpu_count()} cores, {jax.default_backend().upper()}, float32, {options.size} elements, jax {jax.__version__}"
+    )
     print(f"{'':32s}  storax ms  numpyro ms ratio" + ("" if options.lanes else "  error of storax, of numpyro"))
     ratios = []
     for entry in entries:

@@ -99,16 +99,17 @@ DISCRETE = [
     named("Geometric, logits", (0.4,), lambda x: sd.Geometric(logits=x), nd.GeometricLogits),
     named("NegativeBinomial, probs", (3.5, 0.4), sd.NegativeBinomial, nd.NegativeBinomialProbs),
     named(
-        "NegativeBinomial, logits", (2.0, -0.3), lambda n, x: sd.NegativeBinomial(n, logits=x), nd.NegativeBinomialLogits
+        "NegativeBinomial, logits",
+        (2.0, -0.3),
+        lambda n, x: sd.NegativeBinomial(n, logits=x),
+        nd.NegativeBinomialLogits,
     ),
     same("NegativeBinomial2", 4.0, 0.8),
     same("GammaPoisson", 2.5, 0.7),
     named("BetaBinomial", (2.0, 3.5), lambda a, b: sd.BetaBinomial(a, b, 12), lambda a, b: nd.BetaBinomial(a, b, 12)),
     same("BetaNegativeBinomial", 1.5, 8.0, 3.0),
     named("DiscreteUniform", (), lambda: sd.DiscreteUniform(-2, 5), lambda: nd.DiscreteUniform(-2, 5)),
-    named(
-        "Categorical, probs", (np.array([0.2, 0.5, 0.3]),), sd.Categorical, nd.CategoricalProbs, plain=False
-    ),
+    named("Categorical, probs", (np.array([0.2, 0.5, 0.3]),), sd.Categorical, nd.CategoricalProbs, plain=False),
     named(
         "Categorical, logits",
         (np.array([0.1, -1.0, 0.7, 0.0]),),
@@ -171,7 +172,9 @@ VECTORS = [
         lambda m, t: nd.MultivariateNormal(m, scale_tril=t),
         plain=False,
     ),
-    same("LowRankMultivariateNormal", np.zeros(10), np.ones((10, 2)) * [1.0, -0.5], np.linspace(0.5, 2, 10), plain=False),
+    same(
+        "LowRankMultivariateNormal", np.zeros(10), np.ones((10, 2)) * [1.0, -0.5], np.linspace(0.5, 2, 10), plain=False
+    ),
     same("MultivariateStudentT", 9.5, np.zeros(10), _tril, plain=False),
     same("MatrixNormal", np.zeros((2, 5)), np.eye(2) + np.tri(2), np.linalg.cholesky(spread(5)), plain=False),
     same("Dirichlet", np.linspace(0.8, 3.5, 10), plain=False),
@@ -209,7 +212,9 @@ VECTORS = [
         lambda m, r, p: nd.CAR(m, r, p, jnp.asarray(_ring)),
         plain=False,
     ),
-    named("ZeroSumNormal", (1.5,), lambda s: sd.ZeroSumNormal(s, (10,)), lambda s: nd.ZeroSumNormal(s, (10,)), plain=False),
+    named(
+        "ZeroSumNormal", (1.5,), lambda s: sd.ZeroSumNormal(s, (10,)), lambda s: nd.ZeroSumNormal(s, (10,)), plain=False
+    ),
     named(
         "GaussianRandomWalk",
         (1.5,),
@@ -257,7 +262,12 @@ COMBINED = [
         lambda m, s: sd.Transformed(sd.Normal(m, s), bijections.Exp()),
         lambda m, s: nd.TransformedDistribution(nd.Normal(m, s), nd.transforms.ExpTransform()),
     ),
-    named("Folded Normal", (0.5, 2.0), lambda m, s: sd.Folded(sd.Normal(m, s)), lambda m, s: nd.FoldedDistribution(nd.Normal(m, s))),
+    named(
+        "Folded Normal",
+        (0.5, 2.0),
+        lambda m, s: sd.Folded(sd.Normal(m, s)),
+        lambda m, s: nd.FoldedDistribution(nd.Normal(m, s)),
+    ),
     named(
         "Truncated Cauchy",
         (0.5, 2.0),

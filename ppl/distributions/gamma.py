@@ -11,8 +11,9 @@ from jax.scipy.special import digamma, gammaln
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.incomplete import log_gamma_tails
+from storax.distributions.log_gamma import log_minus_digamma, stirling_remainder
 from storax.distributions.quantiles import quantile
-from storax.distributions.special import HALF_LOG_TWO_PI, log1mexp, log_gamma_density, standardize, stirling_remainder
+from storax.distributions.special import HALF_LOG_TWO_PI, log1mexp, log_gamma_density, standardize
 from storax.supports import Support
 
 
@@ -43,8 +44,7 @@ class Gamma(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        inside = ~((x < 0) | (x == jnp.inf))
-        return within(inside, log_gamma_density(a, rate * jnp.where(inside, x, 1.0)) + jnp.log(rate))
+        return log_gamma_density(a, rate * jnp.where(x == jnp.inf, -1.0, x)) + jnp.log(rate)
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
@@ -223,10 +223,7 @@ def gamma_entropy(a: jax.Array) -> jax.Array:
     """Of a Gamma(a, 1): a + log Gamma(a) + (1 - a) psi(a), for large a around its limit log(2 pi e a) / 2."""
     large = a > 20.0
     b = jnp.where(large, a, 20.0)
-    r = 1 / b
-    s = r * r
     # a + (a - 1/2) log a - a + log(2 pi) / 2 + ... + (1 - a) (log a - 1 / (2 a) - 1 / (12 a^2) + ...), DLMF 5.11
-    digamma_rest = r * (1 / 2 + r * (1 / 12 - s * (1 / 120 - s * (1 / 252 - s * (1 / 240 - s / 132)))))
-    series = 0.5 * jnp.log(b) + HALF_LOG_TWO_PI + stirling_remainder(b) + (b - 1) * digamma_rest
+    series = 0.5 * jnp.log(b) + HALF_LOG_TWO_PI + stirling_remainder(b) + (b - 1) * log_minus_digamma(b)
     c = jnp.where(large, 1.0, a)
     return jnp.where(large, series, c + gammaln(c) + (1 - c) * digamma(c))

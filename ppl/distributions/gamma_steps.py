@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import digamma, gammaln
 
-from storax.distributions.special import HALF_LOG_TWO_PI, log_gamma_density, stirling_remainder
+from storax.distributions.log_gamma import stirling_remainder
+from storax.distributions.special import HALF_LOG_TWO_PI, log_gamma_density
 
 _SHIFT = 20
 

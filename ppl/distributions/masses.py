@@ -12,13 +12,21 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
-from jax.scipy.special import gammaln
+from jax.custom_derivatives import SymbolicZero
 
 from storax.distributions.chances import Chances
-from storax.distributions.special import HALF_LOG_TWO_PI, log1p_minus, safe_log, stirling_remainder
-
-_LARGE = 10.0  # from here on four terms of Stirling's series are enough for float64
+from storax.distributions.log_gamma import (
+    HALF_LOG_TWO_PI,
+    LARGE,
+    log_factorial,
+    log_minus_digamma,
+    slope_of_log_factorial,
+    stirling_remainder,
+)
+from storax.distributions.special import log1p_minus, safe_log
+from storax.rules import custom_rule
 
 
 def deviance(x: Any, d: Any, log_ratio: Any) -> jax.Array:
@@ -29,13 +37,19 @@ def deviance(x: Any, d: Any, log_ratio: Any) -> jax.Array:
         d: y - x, accurate where the two are close.
         log_ratio: log(y / x), accurate where they are not; at x = 0 anything.
     """
-    far = (d < -0.5 * x) | (d > 1000 * x)  # there 1 + d / x has lost digits, or it overflows
+    far, v = _far(x, d)
     apart = far | (x == 0)
-    of_near = x * log1p_minus(jnp.where(apart, 0.0, d) / jnp.where(apart, 1.0, x))
     logs = jnp.where(far & (x > 0), log_ratio, 0.0)
     impossible = logs == -jnp.inf
     of_far = x * jnp.where(impossible, 0.0, logs) - d
-    return jnp.where(impossible, -jnp.inf, jnp.where(apart, of_far, of_near))
+    return jnp.where(impossible, -jnp.inf, jnp.where(apart, of_far, x * log1p_minus(v)))
+
+
+def _far(x: Any, d: Any) -> tuple[jax.Array, jax.Array]:
+    """Where is 1 + d / x without digits, or beyond the floats; and d / x, 0 there."""
+    far = (d < -0.5 * x) | (d > 1000 * x)
+    apart = far | (x == 0)
+    return far, jnp.where(apart, 0.0, d) / jnp.where(apart, 1.0, x)
 
 
 def log_peak(x: Any) -> jax.Array:
@@ -44,12 +58,32 @@ def log_peak(x: Any) -> jax.Array:
     >>> log_peak(0.0).item()
     0.0
     """
-    large = x > _LARGE
-    k = jnp.where(large, x, _LARGE)
-    zero = x == 0
-    m = jnp.where(large | zero, 1.0, x)
-    of_small = jnp.where(zero, 0.0, m * jnp.log(m) - m - gammaln(m + 1))
-    return jnp.where(large, -0.5 * jnp.log(k) - HALF_LOG_TWO_PI - stirling_remainder(k), of_small)
+    return _log_peak(jnp.asarray(x))
+
+
+@custom_rule
+def _log_peak(x: Any) -> jax.Array:
+    large, zero, big, small = _sizes(x)
+    of_small = jnp.where(zero, 0.0, small * jnp.log(small) - small - log_factorial(small))
+    return jnp.where(large, -0.5 * jnp.log(big) - HALF_LOG_TWO_PI - stirling_remainder(big), of_small)
+
+
+@_log_peak.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    return _log_peak(*primals), _slope_of_peak(*primals) * tangents[0]
+
+
+def _slope_of_peak(x: Any) -> jax.Array:
+    """log x - digamma(x + 1), and 0 at 0."""
+    large, zero, big, small = _sizes(x)
+    of_small = jnp.where(zero, 0.0, jnp.log(small) - slope_of_log_factorial(small))
+    return jnp.where(large, log_minus_digamma(big) - 1 / big, of_small)
+
+
+def _sizes(x: Any) -> tuple[jax.Array, ...]:
+    """Is x large, is it 0; and x where it is large, and where it is neither; harmless numbers elsewhere."""
+    large, zero = x > LARGE, x == 0
+    return large, zero, jnp.where(large, x, LARGE), jnp.where(large | zero, 1.0, x)
 
 
 def log_poisson(x: Any, rate: Any) -> jax.Array:
@@ -58,16 +92,73 @@ def log_poisson(x: Any, rate: Any) -> jax.Array:
     >>> abs(log_poisson(jnp.float32(1e6), jnp.float32(1e6)).item() + 7.8266938955) < 1e-6
     True
     """
+    return _log_poisson(jnp.asarray(x), jnp.asarray(rate))
+
+
+@custom_rule
+def _log_poisson(x: Any, rate: Any) -> jax.Array:
     return deviance(x, rate - x, safe_log(rate) - safe_log(x)) + log_peak(x)
 
 
-def log_binomial(k: Any, rest: Any, chances: Chances) -> jax.Array:
-    """log(n! / (k! rest!) p^k q^rest) with n = k + rest."""
-    n = k + rest
-    d = rest * chances.p - k * chances.q  # n p - k, which cancels where p is close to 1
-    of_k = deviance(k, d, chances.log_p - _log_share(k, n))
-    of_rest = deviance(rest, -d, chances.log_q - _log_share(rest, n))
+def _of_log_poisson(primals: Any, tangents: Any) -> Any:
+    x, rate = primals
+    value = _log_poisson(x, rate)
+    change = jnp.zeros_like(value)
+    if not isinstance(tangents[1], SymbolicZero):
+        none = rate == 0
+        slope = (x - rate) / jnp.where(none, 1.0, rate)
+        change = change + jnp.where(none, jnp.where(x == 0, -1.0, 0.0), slope) * tangents[1]
+    if not isinstance(tangents[0], SymbolicZero):
+        log_rate = safe_log(rate)
+        slope = _log_over(x, rate - x, log_rate - safe_log(x)) + _slope_of_peak(x)
+        change = change + jnp.where(x == 0, log_rate + np.euler_gamma, slope) * tangents[0]
+    return value, change
+
+
+_log_poisson.defjvp(_of_log_poisson, symbolic_zeros=True)
+
+
+def _log_over(x: Any, d: Any, log_ratio: Any) -> jax.Array:
+    """log(y / x), given what `deviance` is given."""
+    far, v = _far(x, d)
+    return jnp.where(far, log_ratio, jnp.log1p(v))
+
+
+def log_binomial(k: Any, rest: Any, chances: Chances, n: Any = None) -> jax.Array:
+    """log(n! / (k! rest!) p^k q^rest) with n = k + rest, which may be given where it is of fewer elements."""
+    k, rest = jnp.asarray(k), jnp.asarray(rest)
+    return _log_binomial(k, rest, k + rest if n is None else jnp.asarray(n), *map(jnp.asarray, chances))
+
+
+@custom_rule
+def _log_binomial(k: Any, rest: Any, n: Any, p: Any, q: Any, log_p: Any, log_q: Any) -> jax.Array:
+    d = rest * p - k * q  # n p - k, which cancels where p is close to 1
+    of_k = deviance(k, d, log_p - _log_share(k, n))
+    of_rest = deviance(rest, -d, log_q - _log_share(rest, n))
     return of_k + of_rest + log_peak(k) + log_peak(rest) - log_peak(n)
+
+
+def _of_log_binomial(primals: Any, tangents: Any) -> Any:
+    """With p and q tied to their logarithms, and n to k and rest, the other tangents say it all."""
+    k, rest, n, p, q, log_p, log_q = primals
+    value = _log_binomial(*primals)
+    change = jnp.zeros_like(value)
+    d = rest * p - k * q
+    certain = (log_p == -jnp.inf) | (log_q == -jnp.inf)
+    for i, excess, count in ((5, -d, k), (6, d, rest)):
+        # k dlog_p + rest dlog_q, where p dlog_p + q dlog_q is 0: n times that is taken away, which would cancel.
+        if not isinstance(tangents[i], SymbolicZero):
+            change = change + jnp.where(certain, count, excess) * tangents[i]
+    for i, count, excess, log_chance in ((0, k, d, log_p), (1, rest, -d, log_q)):
+        if not isinstance(tangents[i], SymbolicZero):
+            of_whole = _slope_of_peak(n)
+            slope = _log_over(count, excess, log_chance - _log_share(count, n)) + _slope_of_peak(count) - of_whole
+            none = jnp.where(n == 0, log_chance, log_chance + safe_log(n) + np.euler_gamma - of_whole)
+            change = change + jnp.where(count == 0, none, slope) * tangents[i]
+    return value, change
+
+
+_log_binomial.defjvp(_of_log_binomial, symbolic_zeros=True)
 
 
 def log_negative_binomial(k: Any, size: Any, chances: Chances) -> jax.Array:
@@ -98,11 +189,27 @@ def _urn_chances(n: Any, total: Any) -> Chances:
 
 
 def log_multinomial(counts: Any, total: Any, p: Any, log_p: Any) -> jax.Array:
-    """log(n! prod p_i^{k_i} / k_i!) over the last axis."""
+    """log(n! prod p_i^{k_i} / k_i!) over the last axis; the counts have no gradient."""
+    counts, total = lax.stop_gradient(counts), lax.stop_gradient(total)
+    return _log_multinomial(counts, total, p, log_p)
+
+
+@custom_rule
+def _log_multinomial(counts: Any, total: Any, p: Any, log_p: Any) -> jax.Array:
     n = total[..., None]
     parts = deviance(counts, n * p - counts, log_p - _log_share(counts, n)) + log_peak(counts)
     # Each deviance takes n p_i away; probabilities that sum to 1 but for rounding leave n of it.
     return parts.sum(-1) - log_peak(total) + total * (p.sum(-1) - 1)
+
+
+@_log_multinomial.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    """The sum of k_i dlog_p_i, of which n p_i dlog_p_i = n dp_i are taken away and given back: k_i - n p_i is exact."""
+    counts, total, p, log_p = primals
+    n = total[..., None]
+    possible = log_p > -jnp.inf
+    change = ((counts - n * p) * tangents[3] + n * jnp.where(possible, tangents[2], 0.0)).sum(-1)
+    return _log_multinomial(*primals), change
 
 
 def _log_share(k: Any, n: Any) -> jax.Array:
