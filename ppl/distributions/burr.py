@@ -13,7 +13,8 @@ from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.gamma import positive_float, probability
 from storax.distributions.small import log_ratio
-from storax.distributions.special import log1mexp, log_beta, safe_log, times_log
+from storax.distributions.special import afresh, log1mexp, log_beta, safe_log, times_log
+from storax.rules import custom_rule
 from storax.supports import Support
 
 
@@ -185,12 +186,28 @@ def _log_density(
     """Of a p z^low / (1 + z^a)^(p + 1) / scale, with z = x / scale, which far out falls as z^-high."""
     inside = ~((x < 0) | (x == jnp.inf))
     log_z = log_ratio(jnp.where(inside, x, 1.0), scale)
-    below = log_z < 0
-    of_below = times_log(low, jnp.where(below, log_z, -1.0))
-    power = jnp.where(below, of_below, -high * jnp.where(below, 1.0, log_z))
-    zero = log_z == -jnp.inf
-    bend = jnp.where(zero, 0.0, (p + 1) * jnp.log1p(jnp.exp(-a * jnp.abs(jnp.where(zero, 0.0, log_z)))))
-    return within(inside, power - bend + jnp.log(a) + jnp.log(p) - jnp.log(scale))
+    return within(inside, _log_bend(log_z, low, high, p, a) + (jnp.log(a) + jnp.log(p) - jnp.log(scale)))
+
+
+@custom_rule
+def _log_bend(log_z: Any, low: Any, high: Any, p: Any, a: Any) -> jax.Array:
+    """The log of z^low / (1 + z^a)^(p + 1), as z^-high far out, where z^-a may underflow."""
+    power = jnp.where(log_z < 0, times_log(low, log_z), -high * log_z)
+    return power - (p + 1) * jnp.log1p(jnp.exp(-a * jnp.abs(log_z)))
+
+
+@_log_bend.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    log_z, low, high, p, a = primals
+    dlog_z, dlow, dhigh, dp, da = tangents
+    zero, below = log_z == -jnp.inf, log_z < 0
+    y = afresh(jnp.where(zero, 0.0, log_z))
+    small = jnp.exp(-a * jnp.abs(y))
+    share = (p + 1) * small / (1 + small)
+    slope = jnp.where(below, low - a * share, a * share - high)
+    of_power = jnp.where(below, jnp.where(zero & (low != 0), log_z, y) * dlow, -y * dhigh)
+    of_bend = jnp.where(zero, 0.0, jnp.abs(y) * share) * da - jnp.where(zero, 0.0, jnp.log1p(small)) * dp
+    return _log_bend(*primals), jnp.where(zero, 0.0, slope) * dlog_z + of_power + of_bend
 
 
 def _score_of(x: jax.Array, a: jax.Array, scale: jax.Array) -> jax.Array:

@@ -11,6 +11,7 @@ import numpy as np
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.special import quotient, standardize
+from storax.rules import custom_rule
 from storax.supports import Support
 
 
@@ -155,8 +156,17 @@ def logit(q: Any) -> jax.Array:
     return jnp.where(near, 2 * jnp.arctanh(odds), jnp.log(p) - jnp.log1p(-p))
 
 
+@custom_rule
 def _log_density(z: jax.Array) -> jax.Array:
-    return -jax.nn.softplus(z) - jax.nn.softplus(-z)
+    """-log(1 + e^z) - log(1 + e^-z)."""
+    y = jnp.abs(z)
+    return -y - 2 * jnp.log1p(jnp.exp(-y))
+
+
+@_log_density.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    (z,) = primals
+    return _log_density(z), -jnp.tanh(0.5 * z) * tangents[0]
 
 
 def _log_ratio(x: jax.Array, scale: jax.Array) -> jax.Array:

@@ -6,14 +6,15 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import digamma, gammaln
+from jax import lax
+from jax.scipy.special import digamma
 
 from storax import supports
 from storax.bijections.cholesky import matmul
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.factors import as_vector, check_sizes, factors, inverse, log_diagonal, multiply, whiten
 from storax.distributions.gamma_steps import gamma_entropy
-from storax.distributions.special import HALF_LOG_TWO_PI, log_gamma_density, positive_or_nan, safe_log
+from storax.distributions.special import HALF_LOG_TWO_PI, log_gamma_density, positive_or_nan
 from storax.errors import ParameterError, ShapeError
 from storax.pytrees import static
 from storax.supports import Support
@@ -53,23 +54,16 @@ class Dirichlet(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, a = promote(value, self.concentration)
         a = positive_or_nan(a)
-        inside = (~(x < 0)).all(-1) & ~(jnp.abs(x.sum(-1) - 1) > (1e-8 if x.dtype == jnp.float64 else 1e-4))
-        x = jnp.where(inside[..., None], x, 1 / x.shape[-1])
+        sum_of_x = x.sum(-1)
+        inside = (~(x < 0)).all(-1) & ~(jnp.abs(sum_of_x - 1) > (1e-8 if x.dtype == jnp.float64 else 1e-4))
+        # Independent gammas s x_i, given that they sum to s, for any s: that of the mode is the sum of a.  Where it is
+        # small, s x might be too small for a float.
         total = a.sum(-1)
-        # Independent gammas with the sum fixed; written around the mode, which y = total * x puts at y = a.  At small a
-        # the product may be too small for a float, where x is not.
-        large = a > 10
-        scaled = total[..., None] * x
-        around = log_gamma_density(jnp.where(large, a, 20.0), jnp.where(large, scaled, 20.0))
-        b = jnp.where(large, 1.0, a)
-        flat = b == 1
-        logs = jnp.where(flat, 0.0, safe_log(jnp.where(flat, 1.0, x)) + jnp.log(total)[..., None])
-        of_parts = jnp.where(large, around, (b - 1) * logs - scaled - gammaln(b)).sum(-1)
-        of_total = log_gamma_density(total, total) + jnp.log(total)
-        score = of_parts - of_total + x.shape[-1] * jnp.log(total)
+        s = jnp.maximum(lax.stop_gradient(total), 1.0)
+        score = log_gamma_density(a, s[..., None] * x).sum(-1) - log_gamma_density(total, s)
         # The sum is 1 up to rounding: this is 0, and makes the gradient (a - 1) / x, as of the textbook formula.
-        score = score + total * (x.sum(-1) - jax.lax.stop_gradient(x.sum(-1)))
-        return within(inside, score)
+        rounding = sum_of_x - lax.stop_gradient(sum_of_x)
+        return within(inside, score + ((x.shape[-1] - 1) * jnp.log(s) + s * rounding))
 
     @property
     def mean(self) -> jax.Array:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln
 
-from storax.distributions.special import safe_log
+from storax.rules import custom_rule
 
 # zeta(2), ..., zeta(18)
 _ZETA = [1.6449340668482264, 1.2020569031595943, 1.0823232337111382, 1.03692775514337, 1.0173430619844492]
@@ -81,7 +81,17 @@ def log_ratio(x: Any, y: Any) -> jax.Array:
     >>> log_ratio(jnp.float32(1e30), jnp.float32(1e-30)).item() > 138
     True
     """
+    return _log_ratio(jnp.asarray(x), jnp.asarray(y))
+
+
+@custom_rule
+def _log_ratio(x: Any, y: Any) -> jax.Array:
     near = (x < 2 * y) & (y < 2 * x)
-    z = jnp.where(near, y, 1.0)
-    of_near = jnp.log1p((jnp.where(near, x, z) - z) / z)
-    return jnp.where(near, of_near, safe_log(jnp.where(near, 1.0, x)) - jnp.log(y))
+    return jnp.where(near, jnp.log1p(jnp.where(near, x - y, 0.0) / y), jnp.log(x) - jnp.log(y))
+
+
+@_log_ratio.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    (x, y), (dx, dy) = primals, tangents
+    of_x = jnp.where(x == 0, 0.0, dx / jnp.where(x == 0, 1.0, x))
+    return _log_ratio(x, y), of_x - dy / y

@@ -156,8 +156,10 @@ class Hurdle(Gated):
         return jnp.where(shut, 0, rare).astype(self.dtype)
 
     def log_prob(self, value: Any) -> jax.Array:
-        x, score, gate = self._gate.beside(value, self._behind(self.base.log_prob(value)))
-        return pass_nan(x, jnp.where(x == 0, gate.log_p, gate.log_q + score))
+        x, score, log_rest, gate = self._gate.beside(value, self.base.log_prob(value), self._log_rest)
+        impossible = log_rest == -jnp.inf
+        beyond = gate.log_q - jnp.where(impossible, 0.0, log_rest)
+        return pass_nan(x, jnp.where(x == 0, gate.log_p, jnp.where(impossible, -jnp.inf, beyond) + score))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, survival, gate = self._gate.beside(value, self._behind(self.base.log_survival(value)))
