@@ -173,7 +173,8 @@ def log_urn(counts: Any, weights: Any) -> jax.Array:
     """
     n, total = counts.sum(-1), weights.sum(-1)
     chances = _urn_chances(n, total)
-    parts = log_negative_binomial(counts, weights, Chances(*(x[..., None] for x in chances)))
+    shape, (k, a, *flat) = in_a_row(counts, weights, *(x[..., None] for x in chances))
+    parts = log_negative_binomial(k, a, Chances(*flat)).reshape(shape)
     return parts.sum(-1) - log_negative_binomial(n, total, chances)
 
 
@@ -188,6 +189,12 @@ def _urn_chances(n: Any, total: Any) -> Chances:
     return Chances.of_odds(lax.stop_gradient(n), lax.stop_gradient(total))
 
 
+def in_a_row(*arrays: Any) -> tuple[tuple[int, ...], list[jax.Array]]:
+    """The shape they broadcast to, and their elements in one axis: a loop over few kinds is a slow one."""
+    shape = jnp.broadcast_shapes(*map(jnp.shape, arrays))
+    return shape, [jnp.broadcast_to(x, shape).reshape(-1) for x in arrays]
+
+
 def log_multinomial(counts: Any, total: Any, p: Any, log_p: Any) -> jax.Array:
     """log(n! prod p_i^{k_i} / k_i!) over the last axis; the counts have no gradient."""
     counts, total = lax.stop_gradient(counts), lax.stop_gradient(total)
@@ -196,8 +203,8 @@ def log_multinomial(counts: Any, total: Any, p: Any, log_p: Any) -> jax.Array:
 
 @custom_rule
 def _log_multinomial(counts: Any, total: Any, p: Any, log_p: Any) -> jax.Array:
-    n = total[..., None]
-    parts = deviance(counts, n * p - counts, log_p - _log_share(counts, n)) + log_peak(counts)
+    shape, (k, n, q, log_q) = in_a_row(counts, total[..., None], p, log_p)
+    parts = (deviance(k, n * q - k, log_q - _log_share(k, n)) + log_peak(k)).reshape(shape)
     # Each deviance takes n p_i away; probabilities that sum to 1 but for rounding leave n of it.
     return parts.sum(-1) - log_peak(total) + total * (p.sum(-1) - 1)
 

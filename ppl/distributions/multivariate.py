@@ -11,10 +11,12 @@ from jax.scipy.special import digamma
 
 from storax import supports
 from storax.bijections.cholesky import matmul
-from storax.distributions.base import Distribution, promote, within
+from storax.distributions.base import Distribution, is_known, promote, within
 from storax.distributions.factors import as_vector, check_sizes, factors, inverse, log_diagonal, multiply, whiten
 from storax.distributions.gamma_steps import gamma_entropy
-from storax.distributions.special import HALF_LOG_TWO_PI, log_gamma_density, positive_or_nan
+from storax.distributions.log_gamma import LARGE
+from storax.distributions.masses import in_a_row
+from storax.distributions.special import HALF_LOG_TWO_PI, log_gamma_density, positive_or_nan, safe_log, times_log
 from storax.errors import ParameterError, ShapeError
 from storax.pytrees import static
 from storax.supports import Support
@@ -56,14 +58,10 @@ class Dirichlet(Distribution):
         a = positive_or_nan(a)
         sum_of_x = x.sum(-1)
         inside = (~(x < 0)).all(-1) & ~(jnp.abs(sum_of_x - 1) > (1e-8 if x.dtype == jnp.float64 else 1e-4))
-        # Independent gammas s x_i, given that they sum to s, for any s: that of the mode is the sum of a.  Where it is
-        # small, s x might be too small for a float.
-        total = a.sum(-1)
-        s = jnp.maximum(lax.stop_gradient(total), 1.0)
-        score = log_gamma_density(a, s[..., None] * x).sum(-1) - log_gamma_density(total, s)
-        # The sum is 1 up to rounding: this is 0, and makes the gradient (a - 1) / x, as of the textbook formula.
-        rounding = sum_of_x - lax.stop_gradient(sum_of_x)
-        return within(inside, score + ((x.shape[-1] - 1) * jnp.log(s) + s * rounding))
+        large = (a > LARGE).any()
+        if is_known(large):
+            return within(inside, (_around_mode if large else _from_mode)(x, a))
+        return within(inside, lax.cond(large, _around_mode, _from_mode, x, a))
 
     @property
     def mean(self) -> jax.Array:
@@ -108,6 +106,32 @@ def _others(a: jax.Array) -> jax.Array:
     before = jnp.concatenate([none, jnp.cumsum(a, -1)[..., :-1]], -1)
     after = jnp.concatenate([jnp.cumsum(jnp.flip(a, -1), -1)[..., :-1][..., ::-1], none], -1)
     return before + after
+
+
+def _around_mode(x: jax.Array, a: jax.Array) -> jax.Array:
+    """The density of a Dirichlet(a) as that of gammas s x_i, given that they sum to s; for any s, and a of any size.
+
+    At the sum of a the mode is a.  Where that is small, s x might be too small for a float.
+    """
+    s = jnp.maximum(lax.stop_gradient(a.sum(-1)), 1.0)
+    shape, (y, b) = in_a_row(s[..., None] * x, a)
+    # The sum is 1 up to rounding: this is 0, and makes the gradient (a - 1) / x, as of the textbook formula.
+    rounding = (x - lax.stop_gradient(x)).sum(-1)
+    return log_gamma_density(b, y).reshape(shape).sum(-1) + s * rounding - _log_total(a, s)
+
+
+def _from_mode(x: jax.Array, a: jax.Array) -> jax.Array:
+    """The same for a that are small, by the textbook formula from x = a / sum of a on."""
+    total = a.sum(-1)
+    s = lax.stop_gradient(total)
+    m = lax.stop_gradient(a)
+    at_mode = log_gamma_density(a, m).sum(-1) - _log_total(a, s)
+    return times_log(a - 1, safe_log(x) - jnp.log(m / s[..., None])).sum(-1) + at_mode
+
+
+def _log_total(a: jax.Array, s: jax.Array) -> jax.Array:
+    """Log density at s of the sum of K gammas, over s^(K - 1)."""
+    return log_gamma_density(a.sum(-1), s) - (a.shape[-1] - 1) * jnp.log(s)
 
 
 class MultivariateNormal(Distribution):
