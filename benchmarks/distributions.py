@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro
 from shelf import SHELF, Entry
 
 
@@ -51,7 +52,7 @@ def gaps(entry: Entry, discrete: bool, value: Any) -> tuple[float, float]:
     def numbers(make: Any, dtype: Any) -> list[np.ndarray]:
         x = value if discrete else jnp.asarray(np.asarray(value), dtype)
         parameters = as_floats(entry.parameters, dtype)
-        each = make(*parameters).log_prob(x)
+        each = jax.jit(lambda x, p: make(*p).log_prob(x))(x, parameters)
         return [np.asarray(y, np.float64) for y in (each, *jax.tree.leaves(total(make, discrete)(x, parameters)))]
 
     with jax.enable_x64(True):
@@ -96,9 +97,8 @@ def main() -> None:
     entries = [e for e in SHELF if not options.only or e.name.startswith(tuple(options.only))]
     if options.lanes:
         entries = [e for e in entries if e.plain]
-    print(
-        f"{os.cpu_count()} cores, {jax.default_backend().upper()}, float32, {options.size} elements, jax {jax.__version__}"
-    )
+    machine = f"{os.cpu_count()} cores, {jax.default_backend().upper()}"
+    print(f"{machine}, float32, {options.size} elements, jax {jax.__version__}, numpyro {numpyro.__version__}")
     print(f"{'':32s}  storax ms  numpyro ms ratio" + ("" if options.lanes else "  error of storax, of numpyro"))
     ratios = []
     for entry in entries:
