@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from storax import supports
 from storax.distributions.base import Distribution, promote
@@ -63,7 +62,7 @@ class Choice(Distribution):
         k = jnp.broadcast_to(k, shape)
         index = jnp.clip(jnp.where(jnp.isnan(k), 0, k), 0, last).astype(int)
         if table.ndim == 1:  # one table for all: a plain gather
-            entry = lax.optimization_barrier(table)[index]  # made once, not anew at each look
+            entry = table[index]
         else:
             entry = jnp.take_along_axis(jnp.broadcast_to(table, (*shape, last + 1)), index[..., None], -1)[..., 0]
         entry = jnp.where(jnp.floor(k) == k, entry, -jnp.inf)

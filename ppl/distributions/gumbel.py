@@ -14,6 +14,7 @@ from storax.distributions.base import Distribution, promote
 from storax.distributions.erfcx import log_ndtr
 from storax.distributions.normal import half_normal_above
 from storax.distributions.special import HALF_LOG_TWO_PI, log1mexp, probability, standardize
+from storax.rules import custom_rule
 from storax.supports import Support
 
 
@@ -43,7 +44,7 @@ class Gumbel(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, loc, scale = promote(value, self.loc, self.scale)
         z = standardize(x, loc, scale)
-        return jnp.where(jnp.isinf(z), -jnp.inf, -z - _exp_minus(z) - jnp.log(scale))
+        return _log_density(z) - jnp.log(scale)
 
     def log_cdf(self, value: Any) -> jax.Array:
         return -_exp_minus(standardize(*promote(value, self.loc, self.scale)))
@@ -136,6 +137,19 @@ class Moyal(Distribution):
     def entropy(self) -> jax.Array:
         constant = 0.5 * (1 + np.euler_gamma + np.log(4 * np.pi))
         return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + constant, self.shape)
+
+
+@custom_rule
+def _log_density(z: jax.Array) -> jax.Array:
+    return jnp.where(jnp.isinf(z), -jnp.inf, -z - jnp.exp(-z))
+
+
+@_log_density.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    """Where exp(-z) overflows, it has no slope."""
+    (z,) = primals
+    slope = jnp.where(z < -jnp.log(jnp.finfo(z.dtype).max), -1.0, jnp.expm1(-z))
+    return _log_density(z), jnp.where(jnp.isinf(z), 0.0, slope) * tangents[0]
 
 
 def _exp_minus(z: jax.Array) -> jax.Array:

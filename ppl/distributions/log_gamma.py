@@ -43,7 +43,7 @@ def log_minus_digamma(a: Any) -> jax.Array:
 def log_gamma(a: Any) -> jax.Array:
     """log Gamma(a) for a >= 0; nan below.
 
-    >>> log_gamma(jnp.float32(5.0)).item() == np.float32(np.log(24.0))
+    >>> bool(abs(log_gamma(jnp.float32(5.0)) - np.log(24.0)) < 1e-6)
     True
     """
     if a.dtype == jnp.float64:
