@@ -58,6 +58,7 @@ class Dirichlet(Distribution):
         a = positive_or_nan(a)
         sum_of_x = x.sum(-1)
         inside = (~(x < 0)).all(-1) & ~(jnp.abs(sum_of_x - 1) > (1e-8 if x.dtype == jnp.float64 else 1e-4))
+        x = jnp.where((x < 0) | (x == jnp.inf), 1.0, x)  # whose logarithm would make gradients nan
         large = (a > LARGE).any()
         if is_known(large):
             return within(inside, (_around_mode if large else _from_mode)(x, a))
