@@ -183,6 +183,7 @@ class Handler(Pytree):
 
     sees_hidden: ClassVar[bool] = False  # does it also answer sites that `block` has hidden?
     in_while: ClassVar[bool] = True  # can it work where the number of draws is not known?
+    draws: ClassVar[bool] = False  # does it make random numbers?  Some keys make others in a batch than in a loop.
 
     def context(self, sites: Sites) -> Context:
         """What flows in, given the sites that the handler will see."""
