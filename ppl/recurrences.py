@@ -124,7 +124,7 @@ class Loop:
         self.evaluate(before, [v for v in _free(recurring, new) if v not in inside])
         self._take_along(recurring, inside)
 
-        wanted = self._read_outside(inside)
+        wanted = self._read_outside(inside, [self.new[j] for j in left if j not in group])
         free = [v for v in _free(recurring, new) if v in self.each]
 
         def step(carry: Any, slices: Any) -> Any:
@@ -149,10 +149,10 @@ class Loop:
                 recurring.append(e)
                 inside.update(e.outvars)
 
-    def _read_outside(self, inside: set[Any]) -> list[Any]:
-        """What the rest of the body reads of these variables."""
+    def _read_outside(self, inside: set[Any], later: Sequence[Any]) -> list[Any]:
+        """What the rest of the body, and carries found later, read of these variables."""
         rest = [e for e in self.closed.jaxpr.eqns if not all(v in inside or self._knows(v) for v in e.outvars)]
-        read = [*(v for e in rest for v in e.invars), *self.results, *self.new]
+        read = [*(v for e in rest for v in e.invars), *self.results, *later]
         read = [v for v in read if not is_literal(v) and v in inside]
         return list(dict.fromkeys(read))
 
