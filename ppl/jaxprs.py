@@ -218,7 +218,7 @@ def needed_for(closed: Any, outputs: Sequence[int]) -> tuple[Sequence[Any], list
 
 
 def stride(closed: Any, old: Any, new: Any) -> Any:
-    """The variable or literal `by` of `new = old + by` in integers of 32 bits or more; None if it is another equation."""
+    """The variable or literal `by` of `new = old + by` in integers of 32 bits or more; None if `new` is no such sum."""
     wide = jnp.issubdtype(new.aval.dtype, jnp.integer) and new.aval.dtype.itemsize >= 4
     for equation in closed.jaxpr.eqns:
         if wide and equation.primitive.name == "add" and new in equation.outvars:

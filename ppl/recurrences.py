@@ -35,7 +35,7 @@ def scan(
     body = jax.make_jaxpr(lambda c, *x: step(c, jax.tree.unflatten(tree, x)), return_shape=True)
     closed, shape = body(old, *one)
     if closed.effects or length == 0:
-        return lax.scan(step, carry, xs, length, reverse, unroll)  # type: ignore[return-value]
+        return lax.scan(step, carry, xs, length, reverse, unroll)
     loop = Loop(closed, carry, leaves, length, reverse, unroll)
     loop.find_carries()
     return loop.last, jax.tree.unflatten(jax.tree.structure(shape[1]), loop.outputs())
@@ -101,11 +101,9 @@ class Loop:
         """A carry that follows from what is known already."""
         self.evaluate(jaxprs.needed_for(self.closed, [j])[0], [self.new[j]])
         after, first, n = self._stack(self.new[j]), self.first[j][None], self.length
-        if self.reverse:
-            before = [lax.slice_in_dim(after, 1, n), first]
-        else:
-            before = [first, lax.slice_in_dim(after, 0, n - 1)]
-        self.each[self.old[j]] = lax.concatenate(before, 0)
+        begin, end = (1, n) if self.reverse else (0, n - 1)
+        kept = lax.slice_in_dim(after, begin, end)
+        self.each[self.old[j]] = lax.concatenate([kept, first] if self.reverse else [first, kept], 0)
         self.last[j] = lax.index_in_dim(after, 0 if self.reverse else n - 1, keepdims=False)
 
     def _recur(self, group: Sequence[int], left: Iterable[int]) -> None:
@@ -179,20 +177,20 @@ class Loop:
             if any(v in needed for v in e.outvars):
                 todo.append(e)
                 needed.update(v for v in e.invars if not self._knows(v))
-        varying = set(self.each)
-        blocks: list[tuple[bool, list[Any]]] = []
+        # Blocks in turns, all steps at once and one by one, as few as there can be: level 0, 1, 2, ...
+        level = dict.fromkeys(self.each, 0)
+        blocks: dict[int, list[Any]] = {}
         for e in reversed(todo):
-            flags = [not is_literal(v) and v in varying for v in e.invars]
+            flags = [not is_literal(v) and v in level for v in e.invars]
             if not any(flags):
                 jaxprs.evaluate_all([e], self.same)
                 continue
-            varying.update(e.outvars)
-            one_by_one = jaxprs.is_sequential(e, flags)
-            if not blocks or blocks[-1][0] != one_by_one:
-                blocks.append((one_by_one, []))
-            blocks[-1][1].append(e)
-        for one_by_one, block in blocks:
-            self._evaluate_block(block, one_by_one)
+            own = max(level[v] for v, flag in zip(e.invars, flags, strict=True) if flag)
+            own += own % 2 != jaxprs.is_sequential(e, flags)
+            level.update(dict.fromkeys(e.outvars, own))
+            blocks.setdefault(own, []).append(e)
+        for own in sorted(blocks):
+            self._evaluate_block(blocks[own], one_by_one=own % 2 == 1)
 
     def _evaluate_block(self, block: Sequence[Any], one_by_one: bool) -> None:
         free = [v for v in _free(block, []) if v in self.each]
