@@ -1,12 +1,12 @@
 """Time series written with `lax.scan`: what their log density and its gradient cost, and cost to compile.
 
 Each model is timed three ways in turns, in one run: by `sx.log_density`, by a hand-written `lax.scan` that adds up the
-log density step by step, and by a hand-written density of all steps at once.
+log density step by step, and by a hand-written density of all steps at once.  Of the repeats the least counts: what
+else a machine does only adds.
 
 Run: python benchmarks/scans.py [steps]
 """
 
-import statistics
 import sys
 import time
 
@@ -178,38 +178,59 @@ def compiled(f, *args):
     return run, time.perf_counter() - start
 
 
-def microseconds(run, *args, calls=200):
+def climb(f, evaluations):
+    """Many evaluations in one compiled loop, as a sampler makes them: every point follows from the gradient before."""
+
+    @jax.jit
+    def run(v, y):
+        def move(_, state):
+            v, total = state
+            value, gradient = jax.value_and_grad(f)(v, y)
+            return jax.tree.map(lambda x, g: x + 1e-9 * g, v, gradient), total + value
+
+        return lax.fori_loop(0, evaluations, move, (v, 0.0))
+
+    return run
+
+
+def microseconds(run, *args, evaluations):
     start = time.perf_counter()
-    for _ in range(calls):
-        jax.block_until_ready(run(*args))
-    return (time.perf_counter() - start) / calls * 1e6
+    jax.block_until_ready(run(*args))
+    return (time.perf_counter() - start) / evaluations * 1e6
 
 
-def main(steps=1000, repeats=15, calls=200):
-    """One row a model: name, then for each of the three ways microseconds a call, then seconds to compile."""
+def main(steps=1000, repeats=31, evaluations=300):
+    """One row a model: name, then for each of the three ways microseconds an evaluation, a call, seconds to compile."""
     y = jax.random.normal(jax.random.key(0), (steps,))
-    values = {n: jnp.asarray(x) for n, x in point(y).items()}
+    values = point(y)
     rows = []
     for name, (model, by_steps, at_once) in MODELS.items():
-        v = {n: values[n] for n in sx.trace(sx.seed(model, 0))(y)[1].latent}
-        if name.startswith("GARCH"):
+        v = {n: jnp.asarray(values[n]) for n in sx.trace(sx.seed(model, 0))(y)[1].latent}
+        if model is garch:
             v["a"] = jnp.array(0.1)
-        ways = [compiled(f, v, y) for f in (sx.log_density(model), by_steps, at_once)]
+        functions = (sx.log_density(model), by_steps, at_once)
+        ways = [compiled(f, v, y) for f in functions]
         results = [run(v, y) for run, _ in ways]
         for value, gradient in results[1:]:
             assert jnp.allclose(results[0][0], value, rtol=1e-4), (name, value)
             assert all(jnp.allclose(results[0][1][n], gradient[n], rtol=1e-3, atol=1e-2) for n in v), name
-        times = [[microseconds(run, v, y, calls=calls) for run, _ in ways] for _ in range(repeats)]
-        rows.append((name, [statistics.median(t) for t in zip(*times, strict=True)], [s for _, s in ways]))
+        loops = [climb(f, evaluations) for f in functions]
+        for run in loops:
+            jax.block_until_ready(run(v, y))
+        times = [[microseconds(run, v, y, evaluations=evaluations) for run in loops] for _ in range(repeats)]
+        calls = [[microseconds(run, v, y, evaluations=1) for run, _ in ways] for _ in range(20 * repeats)]
+        least = [[min(t) for t in zip(*table, strict=True)] for table in (times, calls)]
+        rows.append((name, *least, [seconds for _, seconds in ways]))
     return rows
 
 
 def table(rows):
-    head = ["model", "storax", "by steps", "at once", "by steps / storax", "storax / at once", "to compile"]
+    head = ["model", "storax", "by steps", "at once", "by steps / storax", "storax / at once", "one call", "to compile"]
     lines = ["| " + " | ".join(head) + " |", "| --- |" + " --: |" * (len(head) - 1)]
-    for name, (own, by_steps, at_once), seconds in rows:
+    for name, (own, by_steps, at_once), calls, seconds in rows:
         cells = [name, *(f"{t:.1f} µs" for t in (own, by_steps, at_once))]
-        cells += [f"{by_steps / own:.1f}", f"{own / at_once:.2f}", " / ".join(f"{s:.2f}" for s in seconds) + " s"]
+        cells += [f"{by_steps / own:.1f}", f"{own / at_once:.2f}"]
+        cells += [" / ".join(f"{t:.0f}" for t in calls) + " µs", " / ".join(f"{s:.2f}" for s in seconds) + " s"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
