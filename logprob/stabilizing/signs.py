@@ -1,0 +1,95 @@
+"""What is known of an expression without its numbers: its sign, and whether it has been made safe by hand already."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+
+from storax.logprob.stabilizing.nodes import Node
+
+_POSITIVE = frozenset("exp exp2 logistic softmax abs square sqrt rsqrt cosh erfc".split())
+_MOVED = frozenset("broadcast_in_dim reshape squeeze expand_dims stop_gradient convert_element_type copy".split())
+_KEEP = frozenset(
+    "broadcast_in_dim reshape squeeze expand_dims transpose rev slice dynamic_slice gather copy copy_p "
+    "convert_element_type stop_gradient reduce_sum reduce_prod reduce_max reduce_min cumsum cumprod integer_pow "
+    "mul div add max min concatenate select_n pow reduce_precision".split()
+)
+
+
+def is_nonnegative(node: Node) -> bool:
+    """Is it surely not negative (or nan)?"""
+    v = node.deep
+    if v.number is not None:
+        return v.number >= 0
+    if v.op == "constant":
+        assert v.run is not None
+        value = v.run()
+        return not isinstance(value, jax.core.Tracer) and bool((np.asarray(value) >= 0).all())
+    if v.op in _POSITIVE or (v.op == "integer_pow" and v.params["y"] % 2 == 0):
+        return True
+    if v.op == "mul" and same(*v.operands):
+        return True
+    if v.op == "neg":
+        return is_nonpositive(v.operands[0])
+    first = {"select_n": 1}.get(v.op, 0)
+    last = 1 if v.op in ("gather", "dynamic_slice", "pow") else None
+    return v.op in _KEEP and all(is_nonnegative(x) for x in v.operands[first:last])
+
+
+def is_nonpositive(node: Node) -> bool:
+    """Is it surely not positive (or nan)?"""
+    v = node.deep
+    if v.number is not None:
+        return v.number <= 0
+    return (v.op == "neg" and is_nonnegative(v.operands[0])) or v.op == "log_sigmoid"
+
+
+def is_bounded(node: Node) -> bool:
+    """Is it not positive, or x minus a maximum over x?  An exponential of it does not overflow."""
+    v = node.deep
+    if is_nonpositive(v):
+        return True
+    if v.op != "sub":
+        return False
+    tops = [x for x in _sources(v.operands[1]) if x.op in ("max", "reduce_max")]
+    inner = [y for top in tops for x in top.operands for y in _sources(x)]
+    return any(same(x, y) for x in _sources(v.operands[0]) for y in inner)
+
+
+def _sources(node: Node) -> list[Node]:
+    """The nodes whose elements these may be: through movements, choices and maxima with numbers."""
+    found, left = [], [node]
+    while left and len(found) < 32:
+        v = left.pop().deep
+        found.append(v)
+        if v.op == "select_n":
+            left.extend(v.operands[1:])
+        elif v.op in _MOVED or (v.op == "max" and any(x.deep.number is not None for x in v.operands)):
+            left.extend(v.operands[:2] if v.op == "max" else v.operands[:1])
+    return [v for v in found if v.number is None]
+
+
+def is_tame(node: Node) -> bool:
+    """Are the exponentials in it at most 1, and one of them 1, as in a log-sum-exp written by hand?"""
+    v = node.deep
+    if v.op in ("exp", "exp2"):
+        return is_bounded(v.operands[0])
+    if v.op == "select_n":
+        return any(is_tame(x) for x in v.operands[1:])
+    if v.op in ("mul", "div", "convert_element_type", "broadcast_in_dim", "reshape"):
+        return any(is_tame(x) for x in v.operands)
+    return False
+
+
+def same(a: Node, b: Node, depth: int = 6) -> bool:
+    """Are these surely equal: one node, or the same function of the same nodes?"""
+    a, b = a.deep, b.deep
+    if a is b or (a.number is not None and a.number == b.number):
+        return True
+    if depth == 0 or not a.operands or a.op != b.op or len(a.operands) != len(b.operands) or a.aval != b.aval:
+        return False
+    try:
+        alike = bool(a.params == b.params)
+    except (TypeError, ValueError):
+        return False
+    return alike and all(same(x, y, depth - 1) for x, y in zip(a.operands, b.operands, strict=True))
