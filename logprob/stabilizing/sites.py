@@ -19,7 +19,7 @@ from jax.extend import core as jex
 from storax.handlers.giving import Giver
 from storax.logprob.stabilizing.nodes import Node
 from storax.logprob.stabilizing.rewriting import SiteRule, inputs_of, rewrite
-from storax.logprob.stabilizing.views import view
+from storax.logprob.stabilizing.views import MOVES, view
 from storax.models import Model
 from storax.primitives import Site, mark_p, observe_p
 from storax.staging import Staged
@@ -30,22 +30,25 @@ class Origins:
     """What the operands of a site after its distribution's leaves say.
 
     Args:
-        pairs: for each of them, which leaf it belongs to, and the function, "exp" or "logistic", that gives the leaf.
+        pairs: for each of them, which leaf it belongs to, the function, "exp" or "logistic", that gives the leaf, and
+            whether that is how the program computed it, bit by bit: then the leaf itself need not be computed.
     """
 
-    pairs: tuple[tuple[int, str], ...]
+    pairs: tuple[tuple[int, str, bool], ...]
 
     def keep(self, kept: Sequence[int], leaves: Sequence[Any]) -> tuple[Origins | None, list[int]]:
         """Those of the leaves that are kept, and where they are among the operands."""
         first = len(leaves) - len(self.pairs)
-        left = [i for i, (leaf, _) in enumerate(self.pairs) if leaf in kept]
-        pairs = tuple((list(kept).index(self.pairs[i][0]), self.pairs[i][1]) for i in left)
+        left = [i for i, pair in enumerate(self.pairs) if pair[0] in kept]
+        pairs = tuple((list(kept).index(self.pairs[i][0]), *self.pairs[i][1:]) for i in left)
         return (Origins(pairs) if pairs else None), [first + i for i in left]
 
     def log_prob(self, site: Site, value: Any, leaves: Sequence[Any]) -> Any:
         """Log density of one lane, computed from what the parameters were computed from."""
         count = site.tree.num_leaves
         own, given = list(leaves[:count]), leaves[count:]
+        for (leaf, op, exact), x in zip(self.pairs, given, strict=True):
+            own[leaf] = _FUNCTIONS[op](x) if exact else jnp.asarray(own[leaf])
         traced = [i for i, x in enumerate([value, *own]) if isinstance(x, jax.core.Tracer) or i - 1 in self._leaves]
 
         def score(*arrays: Any) -> Any:
@@ -54,14 +57,14 @@ class Origins:
                 operands[i] = x
             return site.distribution(operands[1:]).log_prob(operands[0])
 
-        arrays = [jnp.asarray(x) if i - 1 in self._leaves else x for i, x in enumerate([value, *own]) if i in traced]
+        arrays = [[value, *own][i] for i in traced]
         closed = jax.make_jaxpr(score)(*arrays)
         inputs = inputs_of(closed)
         values = dict(zip(inputs, arrays, strict=True))
-        for (leaf, op), x in zip(self.pairs, given, strict=True):
+        for (leaf, op, _), x in zip(self.pairs, given, strict=True):
             node = inputs[traced.index(leaf + 1)]
             source = Node("", (), node.aval)
-            node.meaning = Node(op, [source], node.aval, jnp.exp if op == "exp" else lax.logistic)
+            node.meaning = Node(op, [source], node.aval, _FUNCTIONS[op])
             values[source] = x
         program = rewrite(closed, inputs)
         if not program.found:
@@ -70,7 +73,18 @@ class Origins:
 
     @property
     def _leaves(self) -> frozenset[int]:
-        return frozenset(leaf for leaf, _ in self.pairs)
+        return frozenset(leaf for leaf, *_ in self.pairs)
+
+
+_FUNCTIONS: dict[str, Callable[[Any], Any]] = {"exp": lax.exp, "logistic": lax.logistic}
+
+
+def is_computed_by(op: str, v: Node) -> bool:
+    """Are the elements those of such an equation, moved at most?"""
+    dtype = v.aval.dtype
+    while v.op in MOVES and v.aval.dtype == dtype:
+        v = v.operands[0].deep
+    return v.op == op and v.aval.dtype == dtype
 
 
 def origin(leaf: Node) -> tuple[str, Node] | None:
@@ -103,8 +117,8 @@ def site_rule(is_overridden: Callable[[str], bool]) -> SiteRule:
         found = [(i, o) for i, x in enumerate(operands[first : first + count]) if (o := origin(x)) is not None]
         if not found:
             return None
-        pairs = tuple((i, op) for i, (op, _) in found)
-        lanes = tuple((n, (*mapped, *(mapped[first + i] for i, _ in pairs))) for n, mapped in site.lanes)
+        pairs = tuple((i, op, is_computed_by(op, operands[first + i].deep)) for i, (op, _) in found)
+        lanes = tuple((n, (*mapped, *(mapped[first + i] for i, *_ in pairs))) for n, mapped in site.lanes)
         new = site.replace(origins=Origins(pairs), lanes=lanes)
         return Node(primitive.name, [*operands, *(x for _, (_, x) in found)], aval,
                     lambda *xs: primitive.bind(*xs, site=new), level=level)  # fmt: skip
