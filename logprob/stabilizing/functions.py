@@ -31,6 +31,12 @@ def log_softmax(x: Any, axes: tuple[int, ...]) -> jax.Array:
     return jnp.moveaxis(moved.reshape(shape), range(-len(axes), 0), axes)
 
 
+def softmax(x: Any, axes: tuple[int, ...]) -> jax.Array:
+    """exp x / sum exp x over these axes; nan where x is infinite, and 0 beside of it."""
+    top = x.max(axes, keepdims=True)
+    return jnp.where((top == jnp.inf) & (x < top), 0.0, jax.nn.softmax(x, axes))
+
+
 def _parts(x: Any) -> tuple[Any, ...]:
     """The maximum, where it is, exp(x - maximum), and the sum of all of those but the largest, which is 1."""
     top = jax.lax.stop_gradient(x.max(-1, keepdims=True))
@@ -56,7 +62,8 @@ def _(primals: Any, tangents: Any) -> Any:
 @custom_rule
 def _log_softmax(x: Any) -> jax.Array:
     top, is_top, _, others = _parts(x)
-    return jnp.where(is_top, 0.0, x - top) - jnp.log1p(others) + 0 * top  # nan where the largest is not finite
+    score = jnp.where(is_top, 0.0, x - top) - jnp.log1p(others)
+    return jnp.where(jnp.isfinite(top), score, jnp.where(x < top, -jnp.inf, jnp.nan))
 
 
 @_log_softmax.defjvp

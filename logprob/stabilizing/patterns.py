@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from storax.logprob.stabilizing import functions
 from storax.logprob.stabilizing.nodes import Node, call
 from storax.logprob.stabilizing.signs import is_bounded, is_tame, same
 from storax.logprob.stabilizing.views import is_one, view
@@ -60,9 +60,11 @@ def rest(v: Node) -> Node | None:
 
 
 def exp_minus_one(v: Node) -> Node | None:
-    """exp(x) - 1 = expm1(x)."""
+    """exp(x) - 1 = expm1(x); at -0, where that is -0, it is 0."""
     x = v.operands[0].deep
-    return Node("expm1", x.operands, v.aval, jnp.expm1) if x.op == "exp" and is_one(v.operands[1]) else None
+    if x.op != "exp" or not is_one(v.operands[1]):
+        return None
+    return Node("expm1", x.operands, v.aval, lambda y: jnp.expm1(y) + 0)
 
 
 def sigmoid(v: Node) -> Node | None:
@@ -90,7 +92,7 @@ def softmax(v: Node) -> Node | None:
     if not axes or not _is_beside(v.operands[1].deep, total, axes):
         return None
     x = _unshifted(a.operands[0], axes)
-    node = call("softmax", lambda y: jax.nn.softmax(y, axes), [x], v, {"axes": axes})
+    node = call("softmax", lambda y: functions.softmax(y, axes), [x], v, {"axes": axes})
     if is_tame(a):  # it is written well, and only its logarithm is not
         v.meaning = node
         return None

@@ -27,6 +27,8 @@ def is_nonnegative(node: Node) -> bool:
         return not isinstance(value, jax.core.Tracer) and bool((np.asarray(value) >= 0).all())
     if v.op in _POSITIVE or (v.op == "integer_pow" and v.params["y"] % 2 == 0):
         return True
+    if v.op == "max" and any(is_nonnegative(x) for x in v.operands):
+        return True
     if v.op == "mul" and same(*v.operands):
         return True
     if v.op == "neg":

@@ -142,7 +142,8 @@ def _sum(v: Node) -> Node | None:
 def _of_operand(v: Node, kind: str = "log") -> Node | None:
     """The same primitive on logarithms or logits: a maximum or minimum."""
     parts = [view(kind, x) for x in v.operands]
-    if all(p is None for p in parts):
+    # The logarithm of a negative number is nan, and would be the maximum.
+    if all(p is None for p in parts) or not all(is_nonnegative(x) for x in v.operands):
         return None
     parts = [
         plain(kind, x) if p is None and x.number is not None else p for p, x in zip(parts, v.operands, strict=True)
@@ -172,9 +173,13 @@ def _difference(a: Node, b: Node, like: Node) -> Node | None:
     if is_one(b):
         return call("log_expm1", log_expm1, [log_a], like)
     log_b = view("log", b)
-    if log_b is None or is_tame(b):
+    if log_b is None or is_tame(b) or not is_nonnegative(b):
         return None
     return call("log_difference", log_difference, [log_a, log_b], like)
+
+
+def _from_zero(x: Any) -> jax.Array:
+    return 0 - x  # and not -x: 1 - exp(0) is 0, not -0
 
 
 def log_expm1(x: Any) -> jax.Array:
@@ -246,5 +251,5 @@ _VIEWS: dict[tuple[str, str], View] = {
     ("log1m", "logistic"): _failure,
     ("log1m", ""): _log1m,
     ("rest", "logistic"): lambda v: Node("logistic", [call("neg", lax.neg, v.operands, v)], v.aval, lax.logistic),
-    ("rest", "exp"): lambda v: Node("neg", [Node("expm1", v.operands, v.aval, jnp.expm1)], v.aval, lax.neg),
+    ("rest", "exp"): lambda v: Node("neg", [Node("expm1", v.operands, v.aval, jnp.expm1)], v.aval, _from_zero),
 }
