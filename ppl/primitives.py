@@ -41,8 +41,8 @@ class Site:
         hidden: `block` keeps the site from the handlers further out.
         is_factor: an observation of nothing, which only adds to the density.
         dims: names of the axes of one lane's value, None for those without.
-        origins: what the operands after the distribution's leaves say of how these were computed, None if there are
-            none: an object with `log_prob(site, value, leaves)`, which takes the place of the distribution's, and `keep`.
+        origins: what the operands after the distribution's leaves say of how these were computed; None if there are
+            none.  Its `log_prob(site, value, leaves)` takes the place of the distribution's.
         source: "file.py:line" of the user's call.
     """
 

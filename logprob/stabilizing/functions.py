@@ -1,4 +1,4 @@
-"""What the patterns are replaced by: functions that neither overflow nor cancel, with derivatives that do not either."""
+"""What patterns are replaced by: functions that neither overflow nor cancel, nor do their derivatives."""
 
 from __future__ import annotations
 
@@ -31,6 +31,19 @@ def log_softmax(x: Any, axes: tuple[int, ...]) -> jax.Array:
     return jnp.moveaxis(moved.reshape(shape), range(-len(axes), 0), axes)
 
 
+@custom_rule
+def sigmoid(x: Any) -> jax.Array:
+    """1 / (1 + exp(-x)); the derivative that JAX has of it is 0 from x = 17 on."""
+    return jax.lax.logistic(x)
+
+
+@sigmoid.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    (x,), (t,) = primals, tangents
+    p = jax.lax.logistic(x)
+    return p, p * jax.lax.logistic(-x) * t
+
+
 def softmax(x: Any, axes: tuple[int, ...]) -> jax.Array:
     """exp x / sum exp x over these axes; nan where x is infinite, and 0 beside of it."""
     top = x.max(axes, keepdims=True)
@@ -40,7 +53,7 @@ def softmax(x: Any, axes: tuple[int, ...]) -> jax.Array:
 def _parts(x: Any) -> tuple[Any, ...]:
     """The maximum, where it is, exp(x - maximum), and the sum of all of those but the largest, which is 1."""
     top = jax.lax.stop_gradient(x.max(-1, keepdims=True))
-    is_top = jnp.arange(x.shape[-1]) == jnp.argmax(x, -1, keepdims=True)
+    is_top = jax.lax.broadcasted_iota(int, x.shape, x.ndim - 1) == jnp.argmax(x, -1, keepdims=True)
     shift = jnp.where(jnp.isfinite(top), top, 0.0)
     weights = jnp.exp(x - shift)
     return top, is_top, weights, jnp.where(is_top, 0.0, weights).sum(-1, keepdims=True)

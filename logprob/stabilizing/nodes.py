@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+DEEPEST = 64
+
 
 class Node:
     """One value of a program.
@@ -25,10 +27,25 @@ class Node:
         number: the number that all of its elements are, if that is known.
         meaning: another node that is mathematically equal, and says more of where the value comes from.
         level: how many loop bodies and branches are around it.
+        depth: how many operations ago the last exponential was; nothing is said of what is deeper than `DEEPEST`.
         log_of: (view, operand), where the node is a logarithm that a pattern has replaced.
+        views, facts: what has been found out already, see `views` and `signs`.
     """
 
-    __slots__ = ("aval", "level", "log_of", "meaning", "number", "op", "operands", "params", "run", "views")
+    __slots__ = (
+        "aval",
+        "depth",
+        "facts",
+        "level",
+        "log_of",
+        "meaning",
+        "number",
+        "op",
+        "operands",
+        "params",
+        "run",
+        "views",
+    )
 
     def __init__(
         self,
@@ -43,6 +60,8 @@ class Node:
         self.op, self.operands, self.aval, self.run, self.params = op, operands, aval, run, params or {}
         self.level = max([level, *(x.level for x in operands)])
         self.number = number
+        self.depth = 0 if op in ("exp", "logistic") else 1 + max((x.deep.depth for x in operands), default=0)
+        self.facts: dict[str, bool] = {}
         self.meaning: Node | None = None
         self.log_of: tuple[str, Node] | None = None
         self.views: dict[str, Node | None] = {}

@@ -11,7 +11,7 @@ from jax import lax
 
 from storax.logprob.stabilizing import functions
 from storax.logprob.stabilizing.nodes import Node, call
-from storax.logprob.stabilizing.signs import is_bounded, is_tame, same
+from storax.logprob.stabilizing.signs import RESHAPES, is_bounded, is_tame, same
 from storax.logprob.stabilizing.views import is_one, view
 
 Pattern = Callable[[Node], Node | None]
@@ -20,7 +20,7 @@ Pattern = Callable[[Node], Node | None]
 def unmoved(v: Node) -> Node:
     """The node whose elements these are, each of them perhaps several times."""
     v = v.deep
-    while v.op in ("broadcast_in_dim", "reshape", "squeeze", "expand_dims", "stop_gradient", "copy"):
+    while v.op in RESHAPES:
         v = v.operands[0].deep
     return v
 
@@ -77,9 +77,9 @@ def sigmoid(v: Node) -> Node | None:
         return None
     x = others[0].deep.operands[0]
     if a.op == "exp" and same(a, others[0]):
-        return Node("logistic", [x], v.aval, lax.logistic)
+        return Node("logistic", [x], v.aval, functions.sigmoid)
     if is_one(a) and not is_bounded(x):
-        return Node("logistic", [call("neg", lax.neg, [x], x)], v.aval, lax.logistic)
+        return Node("logistic", [call("neg", lax.neg, [x], x)], v.aval, functions.sigmoid)
     return None
 
 
@@ -106,7 +106,7 @@ def _is_beside(moved: Node, total: Node, axes: tuple[int, ...]) -> bool:
         return False
     path, v = [], moved
     while v is not total:
-        if v.op not in ("broadcast_in_dim", "reshape", "squeeze", "expand_dims", "stop_gradient", "copy"):
+        if v.op not in RESHAPES:
             return False
         path.append(v)
         v = v.operands[0].deep
@@ -118,7 +118,7 @@ def _is_beside(moved: Node, total: Node, axes: tuple[int, ...]) -> bool:
             shape = np.ones(len(step.aval.shape), int)
             shape[list(step.params["broadcast_dimensions"])] = ids.shape
             ids = np.broadcast_to(ids.reshape(shape), step.aval.shape)
-        elif step.op not in ("stop_gradient", "copy"):
+        elif step.op != "copy":
             ids = ids.reshape(step.aval.shape)
     return bool(np.broadcast_shapes(ids.shape, entries) == entries and (ids == wanted).all())
 
@@ -129,6 +129,7 @@ def _unshifted(z: Node, axes: tuple[int, ...]) -> Node:
     if v.op != "sub":
         return z
     top = unmoved(v.operands[1])
+    top = unmoved(top.operands[0]) if top.op == "stop_gradient" else top
     if top.op == "max":  # of it and -inf
         inner = [x for x in top.operands if x.number != -np.inf]
         top = unmoved(inner[0]) if len(inner) == 1 else top

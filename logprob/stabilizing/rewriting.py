@@ -15,7 +15,7 @@ from storax import jaxprs
 from storax.logprob.stabilizing.loops import LOOPS
 from storax.logprob.stabilizing.nodes import Node, constant, evaluate
 from storax.logprob.stabilizing.patterns import replaced
-from storax.logprob.stabilizing.views import MOVES
+from storax.logprob.stabilizing.signs import MOVES
 from storax.primitives import PRIMITIVES
 
 SiteRule = Callable[[Any, Sequence[Node], Node, int], "Node | None"]

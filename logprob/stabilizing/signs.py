@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import jax
 import numpy as np
 
-from storax.logprob.stabilizing.nodes import Node
+from storax.logprob.stabilizing.nodes import DEEPEST, Node
 
-_POSITIVE = frozenset("exp exp2 logistic softmax abs square sqrt rsqrt cosh erfc".split())
-_MOVED = frozenset("broadcast_in_dim reshape squeeze expand_dims stop_gradient convert_element_type copy".split())
-_KEEP = frozenset(
-    "broadcast_in_dim reshape squeeze expand_dims transpose rev slice dynamic_slice gather copy copy_p "
-    "convert_element_type stop_gradient reduce_sum reduce_prod reduce_max reduce_min cumsum cumprod integer_pow "
-    "mul div add max min concatenate select_n pow reduce_precision".split()
-)
+Fact = Callable[[Node], bool]
+
+_POSITIVE = {"exp", "exp2", "logistic", "softmax", "abs", "square", "sqrt", "rsqrt", "cosh", "erfc"}
+RESHAPES = frozenset({"broadcast_in_dim", "reshape", "squeeze", "expand_dims", "copy"})
+# What only moves elements, of its first operand.
+MOVES = RESHAPES | {"transpose", "rev", "slice", "dynamic_slice", "gather", "stop_gradient", "convert_element_type"}
+_KEEP = MOVES | {"reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "cumsum", "cumprod", "integer_pow", "mul"}
+_KEEP |= {"div", "add", "min", "concatenate", "select_n", "pow", "reduce_precision"}
 
 
-def is_nonnegative(node: Node) -> bool:
+def fact(f: Fact) -> Fact:
+    """A question about what a node means, asked once; False where it would take too long to find out."""
+
+    @functools.wraps(f)
+    def known(node: Node) -> bool:
+        v = node.deep
+        if f.__name__ not in v.facts:
+            v.facts[f.__name__] = v.depth <= DEEPEST and f(v)
+        return v.facts[f.__name__]
+
+    return known
+
+
+@fact
+def is_nonnegative(v: Node) -> bool:
     """Is it surely not negative (or nan)?"""
-    v = node.deep
     if v.number is not None:
         return v.number >= 0
     if v.op == "constant":
@@ -38,17 +55,17 @@ def is_nonnegative(node: Node) -> bool:
     return v.op in _KEEP and all(is_nonnegative(x) for x in v.operands[first:last])
 
 
-def is_nonpositive(node: Node) -> bool:
+@fact
+def is_nonpositive(v: Node) -> bool:
     """Is it surely not positive (or nan)?"""
-    v = node.deep
     if v.number is not None:
         return v.number <= 0
     return (v.op == "neg" and is_nonnegative(v.operands[0])) or v.op == "log_sigmoid"
 
 
-def is_bounded(node: Node) -> bool:
+@fact
+def is_bounded(v: Node) -> bool:
     """Is it not positive, or x minus a maximum over x?  An exponential of it does not overflow."""
-    v = node.deep
     if is_nonpositive(v):
         return True
     if v.op != "sub":
@@ -66,14 +83,16 @@ def _sources(node: Node) -> list[Node]:
         found.append(v)
         if v.op == "select_n":
             left.extend(v.operands[1:])
-        elif v.op in _MOVED or (v.op == "max" and any(x.deep.number is not None for x in v.operands)):
-            left.extend(v.operands[:2] if v.op == "max" else v.operands[:1])
+        elif v.op in (*RESHAPES, "stop_gradient", "convert_element_type"):
+            left.append(v.operands[0])
+        elif v.op == "max" and any(x.deep.number is not None for x in v.operands):
+            left.extend(v.operands)
     return [v for v in found if v.number is None]
 
 
-def is_tame(node: Node) -> bool:
+@fact
+def is_tame(v: Node) -> bool:
     """Are the exponentials in it at most 1, and one of them 1, as in a log-sum-exp written by hand?"""
-    v = node.deep
     if v.op in ("exp", "exp2"):
         return is_bounded(v.operands[0])
     if v.op == "select_n":

@@ -19,7 +19,8 @@ from jax.extend import core as jex
 from storax.handlers.giving import Giver
 from storax.logprob.stabilizing.nodes import Node
 from storax.logprob.stabilizing.rewriting import SiteRule, inputs_of, rewrite
-from storax.logprob.stabilizing.views import MOVES, view
+from storax.logprob.stabilizing.signs import MOVES
+from storax.logprob.stabilizing.views import view
 from storax.models import Model
 from storax.primitives import Site, mark_p, observe_p
 from storax.staging import Staged

@@ -1,8 +1,12 @@
 """How the logarithm of an expression is computed without the expression.
 
-A *view* of a node v is another node, equal to log v ("log"), log -v ("log_neg"), log(1 + v) ("log1p"), log(1 - v)
-("log1m"), log(v / (1 - v)) ("logit") or 1 - v ("rest"), that neither overflows nor cancels where v does.  Only what is made of exponentials has
-views: for anything else there is none, and the program stays as it is.  Every rule is exact on the whole domain.
+A *view* of a node v is another node, that neither overflows nor cancels where v does, and is equal to
+
+    "log"    log v               "log1p"  log(1 + v)           "logit"  log(v / (1 - v))
+    "log_neg"  log -v            "log1m"  log(1 - v)           "rest"   1 - v
+
+Only what is made of exponentials has views: for anything else there is none, and the program stays as it is.  Every
+rule is exact on the whole domain.
 """
 
 from __future__ import annotations
@@ -17,17 +21,12 @@ import numpy as np
 from jax import lax
 
 from storax.distributions.special import log1mexp
-from storax.logprob.stabilizing.functions import guarded_log, log_softmax, logsumexp
-from storax.logprob.stabilizing.nodes import Node, call
-from storax.logprob.stabilizing.signs import is_bounded, is_nonnegative, is_tame
+from storax.logprob.stabilizing.functions import guarded_log, log_softmax, logsumexp, sigmoid
+from storax.logprob.stabilizing.nodes import DEEPEST, Node, call
+from storax.logprob.stabilizing.signs import MOVES, is_bounded, is_nonnegative, is_tame, same
 
 View = Callable[[Node], Node | None]
 
-# What only moves elements, of its first operand.
-MOVES = frozenset(
-    "broadcast_in_dim reshape squeeze expand_dims transpose rev slice dynamic_slice gather copy copy_p "
-    "convert_element_type stop_gradient".split()
-)
 OPPOSITE = {"log": "log_neg", "log_neg": "log", "log1p": "log1m", "log1m": "log1p"}
 PLAIN: dict[str, Callable[[Any], Any]] = {
     "log": lambda v: guarded_log(v, 0),
@@ -57,7 +56,7 @@ def view(kind: str, node: Node) -> Node | None:
 
 
 def _view(kind: str, v: Node) -> Node | None:
-    if v.number is not None or not jnp.issubdtype(v.aval.dtype, jnp.floating):
+    if v.number is not None or v.depth > DEEPEST or not jnp.issubdtype(v.aval.dtype, jnp.floating):
         return None
     if v.op in MOVES and v.params.get("fill_value") is None:
         inner = view(kind, v.operands[0])
@@ -119,6 +118,9 @@ def _product(v: Node) -> Node | None:
 
 
 def _quotient(v: Node) -> Node | None:
+    share = _log_share(v)
+    if share is not None:
+        return share
     logs = _two(v)
     return None if logs is None else call("sub", jnp.subtract, logs, v)
 
@@ -168,7 +170,8 @@ def _difference(a: Node, b: Node, like: Node) -> Node | None:
     if is_one(a):
         return view("log1m", b)
     log_a = view("log", a)
-    if log_a is None or is_tame(a):
+    # Of what may be negative the logarithm may be nan, and its derivative, where a `where` has left that out.
+    if log_a is None or is_tame(a) or not is_nonnegative(a):
         return None
     if is_one(b):
         return call("log_expm1", log_expm1, [log_a], like)
@@ -205,9 +208,36 @@ def _log1m(v: Node) -> Node | None:
     if v.op == "sub" and is_one(v.operands[0]):
         return view("log", v.operands[1])
     inner = view("log", v)
-    if inner is None or not is_nonnegative(v):
+    # The logarithm of a share that is nearly 1 may round to more than 0, and log(1 - v) would be nan.
+    if inner is None or v.op in ("div", "add", "reduce_sum") or not is_nonnegative(v):
         return None
     return call("log1mexp", lambda x: log1mexp(-x), [inner], v)
+
+
+def _other(v: Node) -> Node | None:
+    """b, where this is a / (a + b)."""
+    a, total = v.operands[0], v.operands[1].deep
+    if total.op != "add" or not (is_nonnegative(total.operands[0]) and is_nonnegative(total.operands[1])):
+        return None
+    first, second = total.operands
+    return second if same(a, first) else first if same(a, second) else None
+
+
+def _log_share(v: Node, flipped: bool = False) -> Node | None:
+    """log(a / (a + b)), and flipped log(b / (a + b)): a sigmoid of the difference of the logarithms."""
+    other = _other(v)
+    if other is None or (view("log", v.operands[0]) is None and view("log", other) is None):
+        return None
+    logs = [_log(v.operands[0]), _log(other)]
+    return call("log_sigmoid", lambda x, y: jax.nn.log_sigmoid(x - y), logs[::-1] if flipped else logs, v)
+
+
+def _other_share(v: Node) -> Node | None:
+    """1 - a / (a + b) = b / (a + b)."""
+    other = _other(v)
+    if other is None or view("log", v.operands[1]) is None:
+        return None
+    return Node("div", [other, v.operands[1]], v.aval, v.run)
 
 
 def _softmax(v: Node) -> Node | None:
@@ -250,6 +280,8 @@ _VIEWS: dict[tuple[str, str], View] = {
     ("log1p", ""): _log1p,
     ("log1m", "logistic"): _failure,
     ("log1m", ""): _log1m,
-    ("rest", "logistic"): lambda v: Node("logistic", [call("neg", lax.neg, v.operands, v)], v.aval, lax.logistic),
+    ("log1m", "div"): lambda v: _log_share(v, flipped=True),
+    ("rest", "div"): _other_share,
+    ("rest", "logistic"): lambda v: Node("logistic", [call("neg", lax.neg, v.operands, v)], v.aval, sigmoid),
     ("rest", "exp"): lambda v: Node("neg", [Node("expm1", v.operands, v.aval, jnp.expm1)], v.aval, _from_zero),
 }
