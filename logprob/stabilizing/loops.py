@@ -59,10 +59,7 @@ def _again(
         return build(dict(zip(taken, values[count:], strict=True)), values[:count])
 
     whole = Node(equation.primitive.name, [*operands, *taken], None, run, level=level)
-    items = [
-        Node(f"item{i}", [whole], v.aval, lambda xs, i=i: xs[i])  # type: ignore[misc]
-        for i, v in enumerate(equation.outvars)
-    ]
+    items = [Node(f"item{i}", [whole], v.aval, lambda xs, i=i: xs[i]) for i, v in enumerate(equation.outvars)]
     return [*items, whole]
 
 
@@ -93,7 +90,7 @@ def while_loop(rewrite: Any, equation: Any, operands: Sequence[Node], level: int
 
     def build(taken: dict[Node, Any], values: Sequence[Any]) -> list[Any]:
         loop = jaxprs.While.read(equation.params, values)
-        return lax.while_loop(  # type: ignore[no-any-return]
+        return lax.while_loop(
             lambda carry: condition(taken, [*loop.condition_consts, *carry])[0],
             lambda carry: body(taken, [*loop.body_consts, *carry]),
             loop.carry,
@@ -108,7 +105,7 @@ def cond(rewrite: Any, equation: Any, operands: Sequence[Node], level: int) -> l
 
     def build(taken: dict[Node, Any], values: Sequence[Any]) -> list[Any]:
         index, _, given = jaxprs.Branches.read(equation.params, values)
-        return lax.switch(index, [lambda xs, b=b: b(taken, xs) for b in bodies], given)  # type: ignore[misc]
+        return lax.switch(index, [lambda xs, b=b: b(taken, xs) for b in bodies], given)
 
     return _again(bodies, equation, operands, level, build)
 

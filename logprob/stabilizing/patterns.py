@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +10,7 @@ from jax import lax
 
 from storax.logprob.stabilizing import functions
 from storax.logprob.stabilizing.nodes import Node, call
-from storax.logprob.stabilizing.signs import RESHAPES, is_bounded, is_tame, same
+from storax.logprob.stabilizing.signs import RESHAPES, is_bounded, is_square, is_tame, same
 from storax.logprob.stabilizing.views import is_one, view
 
 Pattern = Callable[[Node], Node | None]
@@ -35,14 +34,10 @@ def logarithm(kind: str) -> Pattern:
 
 
 def log_of_square(v: Node) -> Node | None:
-    """log(x^2) = 2 log |x|, whose square may overflow."""
+    """log(x^2) = 2 log |x|, whose square may overflow; so for every even power."""
     x = v.operands[0].deep
-    power: Any = None
-    if x.op == "square" or (x.op == "mul" and same(*x.operands)):
-        power = 2
-    elif x.op == "integer_pow" and x.params["y"] % 2 == 0:
-        power = x.params["y"]
-    if not power:
+    power = 2 if is_square(x) else x.params["y"] if x.op == "integer_pow" else 1
+    if power % 2:
         return None
     return call("mul", lambda y: power * jnp.log(jnp.abs(y)), x.operands[:1], v)
 
@@ -50,8 +45,7 @@ def log_of_square(v: Node) -> Node | None:
 def root_of_square(v: Node) -> Node | None:
     """sqrt(x^2) = |x|."""
     x = v.operands[0].deep
-    is_square = x.op == "square" or (x.op == "mul" and same(*x.operands)) or x.params.get("y") == 2
-    return Node("abs", x.operands[:1], v.aval, jnp.abs) if is_square and x.op != "pow" else None
+    return Node("abs", x.operands[:1], v.aval, jnp.abs) if is_square(x) else None
 
 
 def rest(v: Node) -> Node | None:
@@ -102,7 +96,7 @@ def softmax(v: Node) -> Node | None:
 def _is_beside(moved: Node, total: Node, axes: tuple[int, ...]) -> bool:
     """Is every sum beside the entries it is of?  Judged by where numbers of one's own place go."""
     size = int(np.prod(total.aval.shape, dtype=int))
-    if size > 2**16:
+    if int(np.prod(total.operands[0].aval.shape, dtype=int)) > 2**22:  # looking would take longer than it is worth
         return False
     path, v = [], moved
     while v is not total:

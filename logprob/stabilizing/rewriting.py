@@ -15,7 +15,7 @@ from storax import jaxprs
 from storax.logprob.stabilizing.loops import LOOPS
 from storax.logprob.stabilizing.nodes import Node, constant, evaluate
 from storax.logprob.stabilizing.patterns import replaced
-from storax.logprob.stabilizing.signs import MOVES
+from storax.logprob.stabilizing.signs import RESHAPES
 from storax.primitives import PRIMITIVES
 
 SiteRule = Callable[[Any, Sequence[Node], Node, int], "Node | None"]
@@ -41,7 +41,7 @@ def as_is(equation: Any, operands: Sequence[Node], level: int) -> list[Node]:
     run = functools.partial(_run, equation)
     if not equation.primitive.multiple_results:
         node = Node(name, operands, avals[0], lambda *xs: run(xs)[0], params, level)
-        if name in MOVES and operands[0].number is not None:
+        if name in (*RESHAPES, "convert_element_type") and operands[0].number is not None:
             node.number = operands[0].number if jnp.issubdtype(avals[0].dtype, jnp.floating) else None
         return [node]
     return several(name, operands, avals, run, level)

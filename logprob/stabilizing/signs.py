@@ -46,7 +46,7 @@ def is_nonnegative(v: Node) -> bool:
         return True
     if v.op == "max" and any(is_nonnegative(x) for x in v.operands):
         return True
-    if v.op == "mul" and same(*v.operands):
+    if is_square(v):
         return True
     if v.op == "neg":
         return is_nonpositive(v.operands[0])
@@ -77,7 +77,8 @@ def is_bounded(v: Node) -> bool:
 
 def _sources(node: Node) -> list[Node]:
     """The nodes whose elements these may be: through movements, choices and maxima with numbers."""
-    found, left = [], [node]
+    found: list[Node] = []
+    left = [node]
     while left and len(found) < 32:
         v = left.pop().deep
         found.append(v)
@@ -114,3 +115,12 @@ def same(a: Node, b: Node, depth: int = 6) -> bool:
     except (TypeError, ValueError):
         return False
     return alike and all(same(x, y, depth - 1) for x, y in zip(a.operands, b.operands, strict=True))
+
+
+def is_square(v: Node) -> bool:
+    """Is it x^2, or x x?"""
+    return (
+        v.op == "square"
+        or (v.op == "integer_pow" and v.params["y"] == 2)
+        or (v.op == "mul" and same(v.operands[0], v.operands[1]))
+    )

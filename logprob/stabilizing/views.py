@@ -66,8 +66,8 @@ def _view(kind: str, v: Node) -> Node | None:
         parts = [view(kind, x) for x in v.operands[first:]]
         if all(p is None for p in parts):
             return None
-        parts = [plain(kind, x) if p is None else p for p, x in zip(parts, v.operands[first:], strict=True)]
-        return Node(v.op, (*v.operands[:first], *parts), v.aval, v.run, v.params)
+        known = [plain(kind, x) if p is None else p for p, x in zip(parts, v.operands[first:], strict=True)]
+        return Node(v.op, (*v.operands[:first], *known), v.aval, v.run, v.params)
     if v.op == "neg" and kind in OPPOSITE:
         return view(OPPOSITE[kind], v.operands[0])
     rule = _VIEWS.get((kind, v.op)) or _VIEWS.get((kind, ""))
