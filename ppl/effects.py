@@ -174,7 +174,7 @@ class Record(Pytree):
         """The record as it may leave a branch: scored there, because elsewhere its parameters are not defined."""
         log_prob = None if self.is_mark else self.score()
         active = jnp.asarray(True) if self.active is None else self.active
-        site = self.site.replace(tree=None, lanes=(), shape=())
+        site = self.site.replace(tree=None, lanes=(), shape=(), origins=None)
         record = self.replace(leaves=(), log_prob=log_prob, active=active, site=site)
         return jax.tree.map(jnp.asarray, record)
 

@@ -130,14 +130,18 @@ def site_rule(is_overridden: Callable[[str], bool]) -> SiteRule:
 def stabilized(model: Model, staged: Staged) -> Staged:
     """A model's program, rewritten for its density; the same one if there is nothing to rewrite."""
     given = frozenset(name for h in model.handlers if isinstance(h, Giver) for name in h.values)
-    known = _rewritten.setdefault(staged.closed.jaxpr, {})
-    if given not in known:
-        known[given] = _rewrite(staged.closed, given)
-    closed = known[given]
+    if any(isinstance(c, jax.core.Tracer) for c in staged.closed.consts):  # of a trace that will be over
+        closed = _rewrite(staged.closed, given)
+    else:
+        key = given, tuple(map(id, staged.closed.consts))
+        known = _rewritten.setdefault(staged.closed.jaxpr, {})
+        if key not in known:
+            known[key] = list(staged.closed.consts), _rewrite(staged.closed, given)  # kept, so that ids stay theirs
+        closed = known[key][1]
     return staged if closed is None else staged._replace(closed=closed)
 
 
-_rewritten: weakref.WeakKeyDictionary[Any, dict[frozenset[str], Any]] = weakref.WeakKeyDictionary()
+_rewritten: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
 
 
 def _rewrite(closed: Any, given: frozenset[str]) -> Any:

@@ -120,6 +120,33 @@ def test_rates_are_scored_by_their_logarithm():
         np.testing.assert_allclose(slope["x"], -x + 2 - 2 * rate, rtol=1e-5)
 
 
+def test_branches_may_have_different_parameters():
+    def model():
+        x = x_()
+        lax.cond(
+            x > 0,
+            lambda: sx.sample("y", sx.Bernoulli(probs=sigmoid(x)), obs=DATA),
+            lambda: sx.sample("y", sx.Bernoulli(probs=0.25), obs=DATA),
+        )
+
+    f = sx.log_density(model)
+    np.testing.assert_allclose(f({"x": 80.0}), -3200 - 0.9189385 - 160, rtol=1e-6)
+    np.testing.assert_allclose(f({"x": -1.0}), -0.5 - 0.9189385 + np.log(0.25 * 0.75**2), rtol=1e-6)
+
+
+def test_models_may_close_over_what_is_traced():
+    def total(data, scale):
+        def model():
+            sx.sample("y", sx.Bernoulli(probs=sigmoid(scale * x_())), obs=data)
+
+        return sx.log_density(model)({"x": 40.0})
+
+    for scale in (2.0, -2.0):
+        wanted = -800 - 0.9189385 - (160 if scale > 0 else 80)
+        np.testing.assert_allclose(jax.jit(total)(DATA, scale), wanted, rtol=1e-6)
+        np.testing.assert_allclose(total(DATA, scale), wanted, rtol=1e-6)
+
+
 def test_weights_and_pointwise_densities():
     weighted = sx.scale(lambda: plate(x_()), 3.0)
     np.testing.assert_allclose(sx.log_density(weighted)({"x": 80.0}), 3 * (-3200 - 0.9189385 - 160), rtol=1e-6)
