@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from storax import jaxprs
-from storax.logprob.stabilizing.nodes import Node, conform, outside
+from storax.logprob.stabilizing.nodes import Node, conform, outside, several
 
 Rule = Callable[[Callable[..., Any], Any, Sequence[Node], int], "list[Node] | None"]
 
@@ -58,9 +58,8 @@ def _again(
     def run(*values: Any) -> Any:
         return build(dict(zip(taken, values[count:], strict=True)), values[:count])
 
-    whole = Node(equation.primitive.name, [*operands, *taken], None, run, level=level)
-    items = [Node(f"item{i}", [whole], v.aval, lambda xs, i=i: xs[i]) for i, v in enumerate(equation.outvars)]
-    return [*items, whole]
+    avals = [v.aval for v in equation.outvars]
+    return several(equation.primitive.name, [*operands, *taken], avals, run, level)
 
 
 def scan(rewrite: Any, equation: Any, operands: Sequence[Node], level: int) -> list[Node] | None:

@@ -85,6 +85,14 @@ def call(op: str, f: Callable[..., Any], operands: Sequence[Node], like: Node, p
     return Node(op, operands, aval, run, params)
 
 
+def several(
+    name: str, operands: Sequence[Node], avals: Sequence[Any], run: Callable[..., Any], level: int
+) -> list[Node]:
+    """The nodes of several results, which `run` computes; the last node is all of them together."""
+    whole = Node(name, operands, None, run, level=level)
+    return [*(Node(f"{name}[{i}]", [whole], a, lambda xs, i=i: xs[i]) for i, a in enumerate(avals)), whole]
+
+
 def constant(value: Any, aval: Any) -> Node:
     """A node of a known value."""
     number = None

@@ -13,7 +13,7 @@ from jax.extend import core as jex
 
 from storax import jaxprs
 from storax.logprob.stabilizing.loops import LOOPS
-from storax.logprob.stabilizing.nodes import Node, constant, evaluate
+from storax.logprob.stabilizing.nodes import Node, constant, evaluate, several
 from storax.logprob.stabilizing.patterns import replaced
 from storax.logprob.stabilizing.signs import RESHAPES
 from storax.primitives import PRIMITIVES
@@ -38,25 +38,16 @@ def as_is(equation: Any, operands: Sequence[Node], level: int) -> list[Node]:
     """The nodes of an equation's results, computed as written."""
     avals = [v.aval for v in equation.outvars]
     name, params = equation.primitive.name, equation.params
-    run = functools.partial(_run, equation)
+
+    def run(*values: Any) -> list[Any]:
+        return jaxprs.evaluate(equation, values)
+
     if not equation.primitive.multiple_results:
-        node = Node(name, operands, avals[0], lambda *xs: run(xs)[0], params, level)
+        node = Node(name, operands, avals[0], lambda *xs: run(*xs)[0], params, level)
         if name in (*RESHAPES, "convert_element_type") and operands[0].number is not None:
             node.number = operands[0].number if jnp.issubdtype(avals[0].dtype, jnp.floating) else None
         return [node]
     return several(name, operands, avals, run, level)
-
-
-def several(
-    name: str, operands: Sequence[Node], avals: Sequence[Any], run: Callable[..., Any], level: int
-) -> list[Node]:
-    """The nodes of several results; the last one is all of them together."""
-    whole = Node(name, operands, None, lambda *xs: run(xs), level=level)
-    return [Node(f"{name}[{i}]", [whole], a, lambda xs, i=i: xs[i]) for i, a in enumerate(avals)] + [whole]
-
-
-def _run(equation: Any, values: Sequence[Any]) -> list[Any]:
-    return jaxprs.evaluate(equation, values)
 
 
 def rewrite(closed: Any, inputs: Sequence[Node], level: int = 0, site_rule: SiteRule | None = None) -> Rewritten:
