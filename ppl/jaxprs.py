@@ -5,6 +5,7 @@ Equations are told apart by the *name* of their primitive: some primitives have 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -277,3 +278,24 @@ def evaluate_known(closed: Any, unknown: Sequence[bool], inputs: Sequence[Any]) 
 
 def avals(closed: Any) -> list[jax.ShapeDtypeStruct]:
     return [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in closed.out_avals]
+
+
+_CALLS = frozenset({"jit", "closed_call", "core_call"})
+
+
+def is_call(equation: Any) -> bool:
+    """Does it call a function, of the user or of JAX, that may be looked into?
+
+    Of those with a derivative of their own, only JAX's: theirs is that of what they compute.
+    """
+    name = equation.primitive.name
+    return name in _CALLS or (name == "custom_jvp_call" and _is_of_jax(callee(equation.params)))
+
+
+def has_own_derivative(equation: Any) -> bool:
+    return bool(equation.primitive.name == "custom_jvp_call")
+
+
+def _is_of_jax(closed: Any) -> bool:
+    file = getattr(closed.jaxpr.debug_info, "func_filename", None) or ""
+    return file.startswith(os.path.dirname(jax.__file__) + os.sep)

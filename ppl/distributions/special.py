@@ -63,8 +63,9 @@ def standardize(x: Any, loc: Any, scale: Any) -> jax.Array:
     return jnp.where(infinite, x, quotient(jnp.where(infinite, loc, x) - loc, scale))
 
 
+@custom_rule
 def log1mexp(x: Any) -> jax.Array:
-    """log(1 - exp(-x)) for x >= 0 (Maechler 2012).
+    """log(1 - exp(-x)) for x >= 0 (Maechler 2012); at 0 it is -inf without a gradient.
 
     >>> log1mexp(1e-20).item() == jnp.log(1e-20).item()
     True
@@ -72,6 +73,13 @@ def log1mexp(x: Any) -> jax.Array:
     small = x < np.log(2.0)
     of_small = safe_log(-jnp.expm1(-jnp.where(small, x, 0.5)))
     return jnp.where(small, of_small, jnp.log1p(-jnp.exp(-jnp.where(small, 1.0, x))))
+
+
+@log1mexp.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    (x,), (t,) = primals, tangents
+    zero = x == 0
+    return log1mexp(x), jnp.where(zero, 0.0, 1 / jnp.expm1(jnp.where(zero, 1.0, x))) * t
 
 
 def log1p_square(x: Any) -> jax.Array:
