@@ -10,9 +10,18 @@ from jax.scipy.special import digamma, gammaln
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
+from storax.distributions.exact import lost_by_product, lost_by_quotient
 from storax.distributions.incomplete import log_gamma_tails
 from storax.distributions.quantiles import quantile
-from storax.distributions.special import HALF_LOG_TWO_PI, log1mexp, log_gamma_density, standardize, stirling_remainder
+from storax.distributions.special import (
+    HALF_LOG_TWO_PI,
+    log1mexp,
+    log_gamma_density,
+    log_product,
+    safe_log,
+    standardize,
+    stirling_remainder,
+)
 from storax.supports import Support
 
 
@@ -44,7 +53,9 @@ class Gamma(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
         inside = ~((x < 0) | (x == jnp.inf))
-        return within(inside, log_gamma_density(a, rate * jnp.where(inside, x, 1.0)) + jnp.log(rate))
+        x = jnp.where(inside, x, 1.0)
+        score = log_gamma_density(a, rate * x, log_product(x, rate), lost_by_product(rate, x))
+        return within(inside, score + jnp.log(rate))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
@@ -104,8 +115,12 @@ class InverseGamma(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
         inside = ~((x <= 0) | (x == jnp.inf))
+        inside = inside & ~(rate / jnp.where(inside, x, 1.0) == jnp.inf)  # as small as that, no float is small enough
         x = jnp.where(inside, x, 1.0)
-        return within(inside, log_gamma_density(a, rate / x) + jnp.log(rate) - 2 * jnp.log(x))
+        log_rate, log_x = jnp.log(rate), jnp.log(x)
+        y = rate / x
+        log_y = jnp.where(y < jnp.finfo(y.dtype).tiny, log_rate - log_x, safe_log(y))
+        return within(inside, log_gamma_density(a, y, log_y, lost_by_quotient(rate, x)) + log_rate - 2 * log_x)
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
