@@ -11,7 +11,7 @@ from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.binomial import binomial_draws
 from storax.distributions.chances import pass_nan
-from storax.distributions.masses import log_urn_of_two
+from storax.distributions.masses import log_share, log_urn_of_two
 from storax.distributions.poisson import poisson_draws
 from storax.distributions.searching import as_count
 from storax.supports import Support
@@ -115,7 +115,7 @@ class BetaNegativeBinomial(Distribution):
         inside = (x >= 0) & (x < jnp.inf) & (jnp.floor(x) == x)
         k = jnp.where(inside, x, 0.0)
         # The urn's order is free but for the last draw, which is a failure.
-        return pass_nan(x, within(inside, log_urn_of_two(k, n, a, b) + jnp.log(n / (n + k))))
+        return pass_nan(x, within(inside, log_urn_of_two(k, n, a, b) + log_share(n, k)))
 
     @property
     def mean(self) -> jax.Array:

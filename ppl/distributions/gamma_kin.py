@@ -103,7 +103,9 @@ class Chi(Distribution):
         y = jnp.where(low, 1.0, x)
         score = log_gamma_density(a, 0.5 * jnp.square(y)) + jnp.log(y)
         power = times_log(df - 1, safe_log(jnp.where(low, x, 1.0)))
-        return within(inside, jnp.where(low, power + (1 - a) * np.log(2.0) - _log_gamma(a), score))
+        square = jnp.square(jnp.where(low, x, 0.0))
+        of_low = power - 0.5 * square + (1 - a) * np.log(2.0) - _log_gamma(a)
+        return within(inside, jnp.where(low, of_low, score))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return log_gamma_tails(*self._half_square(value))[0]
@@ -183,11 +185,17 @@ class GeneralizedGamma(Distribution):
         inside = ~((x < 0) | (x == jnp.inf))
         x = jnp.where(inside, x, 1.0)
         log_z = log_ratio(x, 1 / rate)
+        inside = inside & ~(power * log_z > np.log(jnp.finfo(x.dtype).max))  # no float is as small as that
+        log_z = jnp.where(inside, log_z, 0.0)
         low = power * log_z < -30
         log_y = jnp.where(low, 0.0, log_z)
         score = log_gamma_density(a, jnp.exp(power * log_y)) + (power - 1) * log_y
         # Next to 0 the powers of x are put together.
-        of_low = times_log(a * power - 1, jnp.where(low, log_z, 0.0)) - _log_gamma(a)
+        zero = log_z == -jnp.inf
+        far = power * jnp.where(low & ~zero, log_z, 0.0)
+        of_low = (
+            times_log(a * power - 1, jnp.where(low, log_z, 0.0)) - jnp.where(zero, 0.0, jnp.exp(far)) - _log_gamma(a)
+        )
         return within(inside, jnp.where(low, of_low, score) + jnp.log(power) + jnp.log(rate))
 
     def log_cdf(self, value: Any) -> jax.Array:

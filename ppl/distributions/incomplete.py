@@ -17,9 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from storax.distributions.beta_density import log_beta_density
+from storax.distributions.chances import Chances
 from storax.distributions.quadrature import depth, log_integral
 from storax.distributions.small import expm1_minus, log_gamma1p
-from storax.distributions.special import log1mexp, log1p_minus, log_beta_density, log_gamma_density
+from storax.distributions.special import log1mexp, log1p_minus, log_gamma_density
 
 
 def log_gamma_tails(a: Any, y: Any) -> tuple[jax.Array, jax.Array]:
@@ -110,7 +112,7 @@ def log_beta_tails(a: Any, b: Any, x: Any, rest: Any) -> tuple[jax.Array, jax.Ar
         return slope * s + n * (u * expm1_minus(-s) + bend)
 
     total = jnp.logaddexp(log_integral(exponent, width), -exponent(width) - jnp.log(p))
-    tail = log_beta_density(a, b, log_x, log_rest) + log_x + log_rest + total
+    tail = log_beta_density(a, b, Chances(x_in, rest_in, log_x, log_rest)) + log_x + log_rest + total
     log_p, log_q = _both(tail, lower)
     return (
         jnp.where(inside, log_p, jnp.where(zero, -jnp.inf, 0.0)),
