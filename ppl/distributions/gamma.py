@@ -18,6 +18,7 @@ from storax.distributions.special import (
     log1mexp,
     log_gamma_density,
     log_product,
+    quotient,
     safe_log,
     standardize,
     stirling_remainder,
@@ -58,12 +59,16 @@ class Gamma(Distribution):
         return within(inside, score + jnp.log(rate))
 
     def log_cdf(self, value: Any) -> jax.Array:
-        x, a, rate = promote(value, self.concentration, self.rate)
-        return log_gamma_tails(a, standardize(jnp.maximum(x, 0.0), 0.0, 1 / rate))[0]
+        return log_gamma_tails(*self._shape_and_product(value))[0]
 
     def log_survival(self, value: Any) -> jax.Array:
+        return log_gamma_tails(*self._shape_and_product(value))[1]
+
+    def _shape_and_product(self, value: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         x, a, rate = promote(value, self.concentration, self.rate)
-        return log_gamma_tails(a, standardize(jnp.maximum(x, 0.0), 0.0, 1 / rate))[1]
+        infinite = x == jnp.inf
+        x = jnp.where(infinite, 1.0, jnp.maximum(x, 0.0))
+        return a, jnp.where(infinite, jnp.inf, rate * x), jnp.where(infinite, jnp.inf, log_product(x, rate))
 
     def icdf(self, q: Any) -> jax.Array:
         q, _, _ = promote(q, self.concentration, self.rate)
@@ -124,11 +129,11 @@ class InverseGamma(Distribution):
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        return log_gamma_tails(a, _divide(rate, x))[1]
+        return log_gamma_tails(a, *_divide(rate, x))[1]
 
     def log_survival(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        return log_gamma_tails(a, _divide(rate, x))[0]
+        return log_gamma_tails(a, *_divide(rate, x))[0]
 
     def icdf(self, q: Any) -> jax.Array:
         q, _, _ = promote(q, self.concentration, self.rate)
@@ -210,10 +215,13 @@ class Exponential(Distribution):
         return 1 - jnp.log(promote(self.rate)[0])
 
 
-def _divide(rate: jax.Array, x: jax.Array) -> jax.Array:
-    """rate / x, from infinity at x <= 0 to 0 at infinity."""
+def _divide(rate: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """rate / x, from infinity at x <= 0 to 0 at infinity, and its logarithm."""
     inside = ~((x <= 0) | (x == jnp.inf))
-    return jnp.where(inside, rate / jnp.where(inside, x, 1.0), jnp.where(x <= 0, jnp.inf, 0.0))
+    x = jnp.where(inside, x, jnp.where(x <= 0, 0.0, jnp.inf))
+    y = jnp.where(inside, x, 1.0)
+    ratio = jnp.where(inside, quotient(rate, y), jnp.where(x == 0, jnp.inf, 0.0))
+    return ratio, jnp.where(inside, jnp.log(rate) - jnp.log(y), jnp.where(x == 0, jnp.inf, -jnp.inf))
 
 
 def log_gamma_draws(key: jax.Array, concentration: Any, shape: tuple[int, ...], dtype: Any) -> jax.Array:

@@ -113,9 +113,10 @@ class Chi(Distribution):
     def log_survival(self, value: Any) -> jax.Array:
         return log_gamma_tails(*self._half_square(value))[1]
 
-    def _half_square(self, value: Any) -> tuple[jax.Array, jax.Array]:
+    def _half_square(self, value: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         x, df = promote(value, self.df)
-        return 0.5 * df, 0.5 * jnp.square(jnp.maximum(x, 0.0))
+        x = jnp.maximum(x, 0.0)
+        return 0.5 * df, 0.5 * jnp.square(x), 2 * safe_log(x) - np.log(2.0)
 
     def icdf(self, q: Any) -> jax.Array:
         q, _ = promote(q, self.df)
@@ -204,11 +205,14 @@ class GeneralizedGamma(Distribution):
     def log_survival(self, value: Any) -> jax.Array:
         return log_gamma_tails(*self._shape_and_power(value))[1]
 
-    def _shape_and_power(self, value: Any) -> tuple[jax.Array, jax.Array]:
+    def _shape_and_power(self, value: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         x, a, rate, power = promote(value, self.concentration, self.rate, self.power)
         inside = ~((x <= 0) | (x == jnp.inf))
-        y = jnp.exp(power * log_ratio(jnp.where(inside, x, 1.0), 1 / rate))
-        return a, jnp.where(inside, y, jnp.where(x <= 0, 0.0, jnp.inf))
+        log_y = power * log_ratio(jnp.where(inside, x, 1.0), 1 / rate)
+        inside = inside & ~(log_y > np.log(float(jnp.finfo(x.dtype).max)))
+        y = jnp.exp(jnp.where(inside, log_y, 0.0))
+        ends = jnp.where(x <= 0, 0.0, jnp.inf)
+        return a, jnp.where(inside, y, ends), jnp.where(inside, log_y, jnp.where(x <= 0, -jnp.inf, jnp.inf))
 
     def icdf(self, q: Any) -> jax.Array:
         q, a, rate, power = promote(q, self.concentration, self.rate, self.power)

@@ -144,13 +144,13 @@ def log_gamma_density(a: Any, y: Any, log_y: Any = None, lost: Any = 0.0) -> jax
     positive = log_y > -jnp.inf
     z = jnp.where(large & positive, y, b)
     log_z = jnp.where(large & positive, log_y, jnp.log(b))
-    far = z < 0.5 * b  # there log(y / a) is accurate, and (y - a) / a is not
+    far = (z < 0.5 * b) | (z > 2 * b)  # there log(y / a) is accurate, and (y - a) / a is not
     ratio = jnp.where(far, z / b, 1.0)
     vanished = ratio < b * (4 * jnp.finfo(ratio.dtype).tiny)  # b / ratio, its slope, overflows
     log_ratio = jnp.where(vanished, log_z - jnp.log(b), jnp.log(jnp.where(vanished, 1.0, ratio)))
     near = ((jnp.where(far, b, z) - b) + jnp.where(far, 0.0, lost)) / b
-    exponent = jnp.where(far, log_ratio - ratio + 1, log1p_minus(near))
-    around_mode = b * exponent + 0.5 * jnp.log(b) - HALF_LOG_TWO_PI - stirling_remainder(b) - log_z
+    exponent = jnp.where(far, b * log_ratio - (z - b), b * log1p_minus(near))
+    around_mode = exponent + 0.5 * jnp.log(b) - HALF_LOG_TWO_PI - stirling_remainder(b) - log_z
     small = jnp.where(large, 1.0, a)
     direct = times_log(small - 1, log_y) - y - gammaln(small)
     return jnp.where(far_out, -jnp.inf, jnp.where(large, jnp.where(positive, around_mode, -jnp.inf), direct))

@@ -1,4 +1,4 @@
-"""Log densities with parameters and values from 2^-100 to 2^66, where a product underflows or a slope cancels.
+"""Log densities and tails, parameters and values from 2^-100 to 2^66: where products underflow and slopes cancel.
 
 Values by mpmath at 60 digits, gradients by its central differences; the arguments are exact in float32.
 """
@@ -10,7 +10,7 @@ import pytest
 
 from storax import distributions
 
-CASES = [  # name, parameters, value, log density, its slopes in the real ones of the parameters and the value
+CASES = [  # name, parameters, value, log density, its slopes in the real ones among them; the function, if another one
     (
         "Gamma",
         (2.0**26, 2.0**26),
@@ -161,6 +161,66 @@ CASES = [  # name, parameters, value, log density, its slopes in the real ones o
         -100758266.16603081,
         (14536348.960056027, 206352968789.0097, -15242480134927.531),
     ),
+    (
+        "AsymmetricLaplace",
+        (0.0, 1.0, 2.0**-10),
+        2.0**-20,
+        -13.861968478900167,
+        (-1023.000974657477, -0.0009756097551893968, 2046.9990224866183, 1023.000974657477),
+        "log_cdf",
+    ),
+    ("SoftLaplace", (0.0, 2.0**-20), 0.25, -0.0, (-0.0, -0.0, 0.0), "log_cdf"),
+    (
+        "Gamma",
+        (2.0**-20, 2.0**-20),
+        2.0**-100,
+        -7.877392462411616e-05,
+        (-82.60044757102219, 1.0, 1.2089258196146292e24),
+        "log_cdf",
+    ),
+    (
+        "Gamma",
+        (1000.0, 2.0**-20),
+        2.0**-100,
+        -89089.7898456816,
+        (-90.08591686284225, 1048576000.0, 1.2676506002282294e33),
+        "log_cdf",
+    ),
+    (
+        "InverseGamma",
+        (30.0, 1.0),
+        2.0**-40,
+        -1099511627043.2063,
+        (24.341449089713198, -1099511627747.0, 1.2089258195827433e24),
+        "log_cdf",
+    ),
+    ("InverseGamma", (0.25, 2.0**-20), 2.0**-100, -0.0, (-0.0, 0.0, -0.0), "log_survival"),
+    (
+        "ChiSquared",
+        (2.0**-20,),
+        2.0**-100,
+        -10.315778933122317,
+        (1048558.6483561244, -1.8257493151481842e28),
+        "log_survival",
+    ),
+    ("Chi", (2.5,), 2.0**-100, -174.27810083057867, (-69.94756487958637, 3.1691265005705735e30), "log_cdf"),
+    (
+        "GeneralizedGamma",
+        (2.0**-10, 2.0**-20, 30.0),
+        1.0,
+        -0.40557802292935174,
+        (-415.31269790662657, 30720.0, -0.013538030870311432, 0.029296875),
+        "log_cdf",
+    ),
+    (
+        "GeneralizedGamma",
+        (0.25, 1.0, 2.5),
+        2.0**-20,
+        -8.566067920577503,
+        (-34.429905494621, 0.6249999999999996, -3.465735902799724, 655359.9999999995),
+        "log_cdf",
+    ),
+    ("Gamma", (30.0, 1.0), 2.0**26, -67108412.624064825, (14.637388561873053, -67108834.0, -0.9999995678663254)),
 ]
 
 
@@ -169,11 +229,11 @@ def scores_and_slopes(dtype):
     real = [[jnp.asarray(v, dtype) for v in (*p, x) if isinstance(v, float)] for _, p, x, *_ in CASES]
 
     def one(case, real):
-        name, parameters, x, *_ = case
+        name, parameters, x, _, _, *function = case
         numbers = iter(real)
         *parameters, x = (next(numbers) if isinstance(v, float) else v for v in (*parameters, x))
         names = {"probs": parameters.pop()} if name == "NegativeBinomial" else {}
-        return getattr(distributions, name)(*parameters, **names).log_prob(x)
+        return getattr(getattr(distributions, name)(*parameters, **names), *function or ["log_prob"])(x)
 
     return jax.jit(lambda real: [jax.value_and_grad(lambda r, c=c: one(c, r))(r) for c, r in zip(CASES, real)])(real)
 
@@ -184,10 +244,10 @@ def test_values_and_slopes(dtype, tolerance):
         got = scores_and_slopes(dtype)
     largest = float(np.finfo(dtype).max)
     wrong = []
-    for (name, p, x, score, slopes), (s, g) in zip(CASES, got, strict=True):
+    for (name, p, x, score, slopes, *which), (s, g) in zip(CASES, got, strict=True):
         assert s.dtype == dtype
         for mine, truth in zip(map(float, [s, *g]), [score, *slopes], strict=True):
             near = abs(mine - truth) <= tolerance * max(1, abs(truth))
             if not near and not (abs(truth) > largest and mine == np.copysign(np.inf, truth)):
-                wrong.append((name, p, x, mine, truth))
+                wrong.append((name, *which, p, x, mine, truth))
     assert not wrong, wrong
