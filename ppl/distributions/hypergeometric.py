@@ -13,7 +13,8 @@ from storax import supports
 from storax.distributions.base import Distribution, is_known, promote, within
 from storax.distributions.chances import Chances, pass_nan
 from storax.distributions.masses import log_binomial
-from storax.distributions.searching import as_count
+from storax.distributions.searching import as_count, quantile
+from storax.distributions.summing import inner_count, log_sums, outside_known
 from storax.errors import ParameterError
 from storax.supports import Support
 
@@ -87,6 +88,24 @@ class HyperGeometric(Distribution):
         of_marked = log_binomial(k, marked - k, chances)
         of_others = log_binomial(draws - k, whole - marked - (draws - k), chances)
         return pass_nan(x, within(inside, of_marked + of_others - log_binomial(draws, whole - draws, chances)))
+
+    def log_cdf(self, value: Any) -> jax.Array:
+        return self._tails(value)[0]
+
+    def log_survival(self, value: Any) -> jax.Array:
+        return self._tails(value)[1]
+
+    def _tails(self, value: Any) -> tuple[jax.Array, jax.Array]:
+        x, whole, marked, draws = promote(value, self.population, self.marked, self.draws)
+        low, high = jnp.maximum(draws - (whole - marked), 0.0), jnp.minimum(draws, marked)
+        mass = lambda k, whole, marked, draws: HyperGeometric(whole, marked, draws).log_prob(k)  # noqa: E731
+        mean = draws * (marked / jnp.maximum(whole, 1.0))
+        sums = log_sums(mass, inner_count(x, low, high), low, high, mean, True, whole, marked, draws)
+        return outside_known(x, low, high, sums)
+
+    def icdf(self, q: Any) -> jax.Array:
+        low, high = self.support.low, self.support.high
+        return quantile(self, q, low, high)
 
     @property
     def mean(self) -> jax.Array:

@@ -7,8 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from storax import distributions
+from storax.distributions.exact import lost_by_product, lost_by_quotient
+from storax.errors import ParameterError
 
 CASES = [  # name, parameters, value, log density, its slopes in the real ones among them; the function, if another one
     (
@@ -221,6 +224,62 @@ CASES = [  # name, parameters, value, log density, its slopes in the real ones a
         "log_cdf",
     ),
     ("Gamma", (30.0, 1.0), 2.0**26, -67108412.624064825, (14.637388561873053, -67108834.0, -0.9999995678663254)),
+    (
+        "SkewNormal",
+        (0.0, 1.0, 0.25),
+        38.0,
+        -725.8640688436348,
+        (38.026279466615314, 1444.998619731382, 1.3132674137339373e-09, -38.026279466615314),
+        "log_survival",
+    ),
+    (
+        "SkewNormal",
+        (0.0, 1.0, -3.0),
+        -40.0,
+        -803.9152948353159,
+        (-40.024968847320395, 1600.9987538928158, -1.1422214647942513e-09, 40.024968847320395),
+        "log_cdf",
+    ),
+    (
+        "SkewNormal",
+        (0.0, 1.0, -3.0),
+        3.0,
+        -51.77641966434414,
+        (30.645296688846265, 91.9358900665388, 27.913339295002412, -30.645296688846265),
+        "log_survival",
+    ),
+    (
+        "SkewNormal",
+        (0.0, 1.0, 40.0),
+        -2.5,
+        -5017.169874293375,
+        (-4003.2997602678183, 10008.249400669545, -250.07495379249582, 4003.2997602678183),
+        "log_cdf",
+    ),
+    (
+        "SkewNormal",
+        (0.0, 1.0, 40.0),
+        0.0,
+        -4.833817616894664,
+        (-50.143008036953205, -0.0, -0.024989588972454065, 50.143008036953205),
+        "log_cdf",
+    ),
+    (
+        "SkewNormal",
+        (0.0, 1.0, 40.0),
+        38.0,
+        -725.864068832744,
+        (38.026279466498565, 1444.9986197269454, -7.477036109392857e-11, -38.026279466498565),
+        "log_survival",
+    ),
+    (
+        "SkewNormal",
+        (0.0, 1.0, 1000.0),
+        0.5,
+        -0.9599163336956223,
+        (-1.8388216907983765, -0.9194108453991883, 0.0, 1.8388216907983765),
+        "log_cdf",
+    ),
 ]
 
 
@@ -251,3 +310,65 @@ def test_values_and_slopes(dtype, tolerance):
             if not near and not (abs(truth) > largest and mine == np.copysign(np.inf, truth)):
                 wrong.append((name, *which, p, x, mine, truth))
     assert not wrong, wrong
+
+
+SUMMED = [
+    (distributions.BetaBinomial(20.0, 30.0, 1000), stats.betabinom(1000, 20.0, 30.0), np.arange(-1, 1002, 17)),
+    (distributions.BetaBinomial(0.6, 0.4, 100), stats.betabinom(100, 0.6, 0.4), np.arange(-1, 102, 3)),
+    (distributions.HyperGeometric(1000, 400, 700), stats.hypergeom(1000, 400, 700), np.arange(98, 402, 5)),
+    (distributions.Skellam(40.0, 30.0), stats.skellam(40.0, 30.0), np.arange(-60, 80)),
+]
+
+
+@pytest.mark.parametrize("d, judge, k", SUMMED, ids=lambda x: type(x).__name__)
+def test_sums_of_masses(d, judge, k, x64):
+    """The sum of the masses from the near end outwards, of SciPy's; both tails, and the quantiles."""
+    low, high = judge.support()
+    places = np.arange(max(low, -400), min(high, 1000) + 1)
+    log_mass = np.asarray(d.log_prob(places.astype(float)))
+    np.testing.assert_allclose(np.exp(log_mass), judge.pmf(places), rtol=1e-9, atol=1e-15)
+    with np.errstate(divide="ignore"):
+        below = np.array([np.log(np.exp(log_mass[places <= i]).sum()) for i in k])
+        above = np.array([np.log(np.exp(log_mass[places > i]).sum()) for i in k])
+    got = jax.jit(lambda d, k: (d.log_cdf(k), d.log_survival(k)))(d, k.astype(float))
+    np.testing.assert_allclose(got[0], below, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(got[1], above, rtol=1e-10, atol=1e-12)
+    q = np.array([0.01, 0.3, 0.99])
+    np.testing.assert_array_equal(jax.jit(d.icdf)(q), judge.ppf(q))
+
+
+def test_slopes_of_sums_of_masses(x64):
+    for make, x, p in (
+        (lambda p: distributions.BetaBinomial(p[0], p[1], 12), 4.0, [2.0, 3.5]),
+        (lambda p: distributions.BetaBinomial(p[0], p[1], 12), 4.0, [0.6, 0.4]),
+        (lambda p: distributions.Skellam(p[0], p[1]), -3.0, [2.0, 3.5]),
+    ):
+        f = jax.jit(lambda p, make=make, x=x: make(p).log_survival(x))
+        slopes = jax.grad(f)(jnp.array(p))
+        for i, slope in enumerate(slopes):
+            h = jnp.zeros(2).at[i].set(1e-5)
+            np.testing.assert_allclose(slope, (f(jnp.array(p) + h) - f(jnp.array(p) - h)) / 2e-5, rtol=1e-7)
+    assert np.isnan(jax.jit(lambda a: distributions.Skellam(a, 1.0).log_cdf(2.0))(jnp.nan))
+
+
+def test_no_integer_says_not_a_number():
+    with pytest.raises(ParameterError, match=r"Poisson\.icdf: q must be between 0 and 1, and q\[1\] is 1\.5"):
+        distributions.Poisson(2.0).icdf(jnp.array([0.5, 1.5]))
+    assert jax.jit(distributions.Poisson(2.0).icdf)(1.5) == np.iinfo(np.int32).min
+
+
+def test_products_are_exact():
+    x = np.random.default_rng(0).normal(size=(2, 1000)).astype(np.float32)
+    product = (x[0] * x[1]).astype(float)
+    np.testing.assert_array_equal(lost_by_product(*x), x[0].astype(float) * x[1] - product)
+    assert lost_by_product(jnp.bfloat16(1.5), jnp.bfloat16(1.01)) == 0
+    assert (
+        abs(lost_by_quotient(jnp.float32(1.0), jnp.float32(3.0)) - (1 / 3 - float(np.float32(1) / np.float32(3))))
+        < 1e-14
+    )
+
+
+@pytest.mark.parametrize("skewness", [0.0, -3.0, 40.0])
+def test_the_mode_of_a_skew_normal_is_level(skewness, x64):
+    d = distributions.SkewNormal(0.5, 2.0, skewness)
+    assert abs(jax.grad(d.log_prob)(d.mode)) < 1e-12 * (1 + abs(skewness)) and bool(d.mode == 0.5) == (skewness == 0)
