@@ -29,7 +29,7 @@ def log_beta_density(a: Any, b: Any, x: Chances) -> jax.Array:
     large = (a > _LARGE) & (b > _LARGE)
     c, d = jnp.where(large, a, _LARGE), jnp.where(large, b, _LARGE)
     finite = large & jnp.isfinite(x.log_p) & jnp.isfinite(x.log_q)
-    p, q, u, v = (jnp.where(finite, y, z) for y, z in zip(x, Chances(0.5, 0.5, -1.0, -1.0), strict=True))
+    p, q, u, v = (jnp.where(finite, y, z) for y, z in zip(x, (0.5, 0.5, -1.0, -1.0), strict=True))
     gap = distance(c, d, Chances(p, q, u, v))  # (c + d) x - c
     around_mode = (
         deviance(c, gap, u + jnp.log1p(d / c))

@@ -56,9 +56,12 @@ class HyperGeometric(Distribution):
 
     @property
     def support(self) -> Support:
+        return supports.integer_interval(*self._ends())
+
+    def _ends(self) -> tuple[jax.Array, jax.Array]:
         whole, marked, draws = (jnp.asarray(x) for x in (self.population, self.marked, self.draws))
         whole, marked, draws = jnp.broadcast_arrays(whole, marked, draws)
-        return supports.integer_interval(jnp.maximum(draws - (whole - marked), 0), jnp.minimum(draws, marked))
+        return jnp.maximum(draws - (whole - marked), 0), jnp.minimum(draws, marked)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         whole, marked, draws = promote(self.population, self.marked, self.draws)
@@ -104,8 +107,7 @@ class HyperGeometric(Distribution):
         return outside_known(x, low, high, sums)
 
     def icdf(self, q: Any) -> jax.Array:
-        low, high = self.support.low, self.support.high
-        return quantile(self, q, low, high)
+        return quantile(self, q, *self._ends())
 
     @property
     def mean(self) -> jax.Array:

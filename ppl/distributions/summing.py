@@ -38,11 +38,11 @@ def log_sums(
     >>> round(above.item() / float(jnp.log(0.5)), 5)
     4.0
     """
-    k, low, high, mean, concave, *parameters = jnp.broadcast_arrays(k, low, high, mean, concave, *parameters)
+    k, low, high, mean, concave, *rest = jnp.broadcast_arrays(k, low, high, mean, concave, *parameters)
     before = ~concave | ~(k >= mean)
     after = ~concave | (k >= mean)
-    below = _log_tail(log_mass, -1, k, low, before, concave, *parameters)
-    above = _log_tail(log_mass, 1, k + 1, high, after & (k < high), concave, *parameters)
+    below = _log_tail(log_mass, -1, k, low, before, concave, *rest)
+    above = _log_tail(log_mass, 1, k + 1, high, after & (k < high), concave, *rest)
     return _less(below, above, before, after), _less(above, below, after, before)
 
 

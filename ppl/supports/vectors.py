@@ -23,7 +23,7 @@ class RealVector(Support):
 
 
 class Simplex(Support):
-    """Vectors of numbers that are not negative and sum to 1: within 1e-5 (float32), 1e-10, or the rounding of halves."""
+    """Vectors of numbers that are not negative and sum to 1: within 1e-5 (float32), 1e-10, or a rounding of halves."""
 
     event_dim: ClassVar[int] = 1
     text: ClassVar[str] = "simplex"
