@@ -14,6 +14,8 @@ from storax import distributions
 from storax.distributions.exact import lost_by_product, lost_by_quotient
 from storax.errors import ParameterError
 
+pytestmark = pytest.mark.long  # each case is a program of its own to compile
+
 CASES = [  # name, parameters, value, log density, its slopes in the real ones among them; the function, if another one
     (
         "Gamma",
