@@ -1,0 +1,228 @@
+"""The joint density of what is observed: settled one observation after another.
+
+An observation is a node and its value.  It is settled if its density is known by itself, because no other observation
+shares a draw with it; else its value is pushed back to the operands of its equation, until a draw itself is known, and
+with it everything that is computed from it.  What is left are Gaussian observations, scored together, and draws of few
+values that several observations share, which are summed out.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from storax.errors import NotMeasurable, ShapeError
+from storax.logprob.deriving import gaussians
+from storax.logprob.deriving.graphs import Node
+from storax.logprob.deriving.laws import Given, close
+from storax.logprob.deriving.randoms import Random
+from storax.logprob.deriving.walking import Walk
+
+MOST = 4096  # joint values of shared draws that are summed over
+
+
+class Observation(NamedTuple):
+    node: Node
+    value: Any
+
+
+class Solver:
+    """One joint density.
+
+    Args:
+        observations: what has a value.
+        known: draw -> value, of draws that are scored elsewhere.
+    """
+
+    def __init__(self, observations: Sequence[Observation], known: dict[Node, Any], call: str) -> None:
+        self.left = list(observations)
+        self.walk = Walk(known)
+        self.call = call
+        self.terms: list[Any] = []
+        self.spent: list[Random] = []
+
+    def run(self) -> list[Any]:
+        """The log densities, in arrays whose entries sum to the joint log density."""
+        while self.left:
+            if not (self._settle_known() or self._settle_alone() or self._push() or self._gaussian() or self._sum_out()):
+                self._refuse()
+        return self.terms
+
+    def learn(self, draw: Node, value: Any) -> None:
+        """The value of a draw is known from here on."""
+        self.walk = Walk({**self.walk.known, draw: value})
+
+    def _settle_known(self) -> bool:
+        for o in self.left:
+            x = self.walk(o.node)
+            if isinstance(x, Random):
+                continue
+            self.left.remove(o)
+            if _depends_on_draws(o.node) and jnp.issubdtype(o.node.aval.dtype, jnp.floating):
+                raise NotMeasurable(
+                    f"{self.call}: {o.node.label} is observed, but it follows from what else is observed: a density "
+                    f"of both does not exist. Leave one of them out."
+                )
+            self.terms.append(jnp.where(close(o.value, x), 0.0, -jnp.inf))
+            return True
+        return False
+
+    def _settle_alone(self) -> bool:
+        for o in self.left:
+            r = self.walk(o.node)
+            rest = [self.walk(other.node) for other in self.left if other is not o]
+            shared = not all(r.deps.disjoint(x.deps) for x in rest if isinstance(x, Random))
+            is_draw = o.node.kind == "draw" and o.node not in self.walk.known
+            if is_draw and isinstance(r.law, Given):
+                score, _ = r.law.density(jnp.asarray(o.value, r.dtype))
+                self._done(o, score)
+                self.learn(o.node, jnp.asarray(o.value, r.dtype))
+                return True
+            if is_draw and _is_plain_draw(o.node, self.walk):
+                self._done(o, _score_draw(o, self.walk))
+                self.learn(o.node, jnp.asarray(o.value, r.dtype))
+                return True
+            if shared or r.law is None or not r.deps.independent:
+                continue
+            self._done(o, r.law.density(jnp.asarray(o.value, r.law.dtype))[0])
+            return True
+        return False
+
+    def _done(self, o: Observation, score: Any) -> None:
+        self.left.remove(o)
+        self.terms.append(score)
+
+    def _push(self) -> bool:
+        whys = []
+        for o in self.left:
+            r = self.walk(o.node)
+            if r.push is None or (r.gaussian is not None and self._is_better_joint(o, r)):
+                continue
+            try:
+                operands, score = r.push(jnp.asarray(o.value, r.dtype))
+            except NotMeasurable as error:
+                whys.append((o, str(error)))
+                continue
+            self._done(o, score)
+            self.left += [Observation(o.node.inputs[i], v) for i, v in operands]
+            return True
+        self.whys = whys
+        return False
+
+    def _is_better_joint(self, o: Observation, r: Random) -> bool:
+        """A Gaussian that is not a bijection of one draw is scored with the others."""
+        operands = [self.walk(n) for n in o.node.inputs]
+        return sum(isinstance(x, Random) for x in operands) > 1
+
+    def _gaussian(self) -> bool:
+        group = [o for o in self.left if self.walk(o.node).gaussian is not None]
+        if not group:
+            return False
+        rest = [self.walk(o.node) for o in self.left if o not in group]
+        if not all(self.walk(o.node).deps.disjoint(x.deps) for o in group for x in rest):
+            return False
+        parts = [(self.walk(o.node).gaussian, o.value) for o in group]
+        try:
+            score = gaussians.joint_log_prob(parts)
+        except NotMeasurable as error:
+            labels = ", ".join(dict.fromkeys(o.node.label for o in group))
+            raise NotMeasurable(f"{self.call}: {labels} {error}.") from None
+        for o in group:
+            self.left.remove(o)
+        self.terms.append(score)
+        return True
+
+    def _sum_out(self) -> bool:
+        """A draw of one number with few values, behind what is left: sum over them."""
+        draws = {d for o in self.left for d in self.walk(o.node).deps}
+        for draw in sorted(draws, key=lambda d: d.order):
+            if int(np.prod(draw.shape)) != 1 or any(isinstance(self.walk(n), Random) for n in draw.inputs):
+                continue
+            law = self.walk(draw).law
+            few = law.finite if law is not None and law.is_discrete else None
+            if few is None or len(few.values) > MOST:
+                continue
+            values = jnp.stack([jnp.asarray(v) for v in few.values])
+
+            def given(value: Any, draw: Node = draw) -> Any:
+                inner = Solver(self.left, {**self.walk.known, draw: value}, self.call)
+                return total(inner.run())
+
+            scores = jax.vmap(given)(values)
+            self.terms.append(jax.nn.logsumexp(_finite_floor(scores + few.log_mass.reshape(-1)), 0))
+            self.left = []
+            return True
+        return False
+
+    def _refuse(self) -> None:
+        o = self.left[0]
+        r = self.walk(o.node)
+        why = r.why or next((w for other, w in getattr(self, "whys", []) if other is o), "")
+        shared = [x for x in self.left[1:] if not r.deps.disjoint(self.walk(x.node).deps)]
+        if not why and shared:
+            why = f"shares draws with {shared[0].node.label}, and does not determine them"
+        elif not why:
+            why = "has entries that are made of the same draws"
+        text = why if why.startswith(("`", "an anonymous", "site")) else f"{o.node.label} {why}"
+        raise NotMeasurable(
+            f"{self.call}: the density cannot be derived: {text}. Give the latent quantity a name with sx.sample, so "
+            f"that it is inferred; or integrate it out by hand; or add a rule, sx.logprob.register."
+        )
+
+
+def total(terms: Sequence[Any]) -> Any:
+    """The sum of all; -inf where one is, also beside a nan."""
+    sums = [jnp.where(jnp.any(t == -jnp.inf), -jnp.inf, jnp.sum(t)) for t in terms]
+    whole = jnp.stack(sums) if sums else jnp.zeros(1)
+    return jnp.where(jnp.any(whole == -jnp.inf), -jnp.inf, jnp.sum(whole))
+
+
+def _finite_floor(x: Any) -> Any:
+    return x
+
+
+def _depends_on_draws(node: Node) -> bool:
+    stack, seen = [node], {node}
+    while stack:
+        n = stack.pop()
+        if n.kind == "draw":
+            return True
+        for i in n.inputs:
+            if i not in seen:
+                seen.add(i)
+                stack.append(i)
+    return False
+
+
+def _is_plain_draw(node: Node, walk: Walk) -> bool:
+    return node.kind == "draw" and not any(isinstance(walk(n), Random) for n in node.inputs)
+
+
+def _score_draw(o: Observation, walk: Walk) -> Any:
+    site, leaves = o.node.site, [walk(n) for n in o.node.inputs]
+    assert site is not None
+    f = lambda v, *ls: site.distribution(ls).log_prob(v)  # noqa: E731
+    return site.over_lanes(f, 1)(jnp.asarray(o.value, o.node.aval.dtype), *leaves)
+
+
+def check_shape(value: Any, node: Node, what: str) -> Any:
+    """The value in the node's dtype.
+
+    Raises:
+        ShapeError: it has another shape.
+    """
+    value = jnp.asarray(value)
+    if value.shape != node.shape:
+        raise ShapeError(f"{what} has shape {node.shape}, but was given a value of shape {value.shape}; nothing is "
+                         f"broadcast.")  # fmt: skip
+    if jnp.issubdtype(node.aval.dtype, jnp.floating) and not jnp.issubdtype(value.dtype, jnp.floating):
+        return value.astype(node.aval.dtype)
+    return value
+
+
+__all__ = ["Observation", "Solver", "check_shape", "itertools", "total"]
