@@ -16,7 +16,6 @@ from jax.interpreters import partial_eval as pe
 from storax.primitives import PRIMITIVES
 from storax.sources import in_library
 
-
 _FOLDERS = {"ppl", "handlers", "logprob", "samplers", "storax"}  # where the library's own frames are
 
 

@@ -14,12 +14,11 @@ from storax.logprob.deriving import sums
 from storax.logprob.deriving.algebra import Extreme, NormalLaw
 from storax.logprob.deriving.cutting import SPECIAL
 from storax.logprob.deriving.dependence import union
-from storax.logprob.deriving.laws import Finite, Law, log_sum
+from storax.logprob.deriving.laws import Finite, Law, close, log_sum, point
 from storax.logprob.deriving.mixtures import Chosen
-from storax.logprob.deriving.laws import point
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import RULES, STRETCHES, refuse, rule
-from storax.logprob.deriving.scalars import elementwise, gaussian_of
+from storax.logprob.deriving.scalars import elementwise, gaussian_of, mixed
 
 SELECT = "select_n"
 
@@ -34,6 +33,8 @@ def install() -> None:
 @rule("reshape", "squeeze", "transpose", "rev", "slice", "dynamic_slice", "gather", "broadcast_in_dim", "split",
       "unstack", "expand_dims", "tile")  # fmt: skip
 def _(step: Step) -> Random:
+    if len(step.places) > 1:
+        return _mixed_index(step)
     place, r = step.one()
     if place != 0:
         return _random_index(step)
@@ -45,6 +46,16 @@ def _(step: Step) -> Random:
     if size == int(np.prod(r.shape)) and deps.count() == r.deps.count():
         push = lambda y: ([(place, _fill(step, r, y))], 0.0)  # noqa: E731
     return step.random(deps, law=law, why=why or r.why, gaussian=gaussian, push=push, affine=r.affine, smooth=r.smooth)
+
+
+def _mixed_index(step: Step) -> Random:
+    """Random components at one random index of few values, which they are independent of."""
+    deps = step.everywhere()
+    law = None
+    if int(np.prod(step.shape)) == 1:
+        law = mixed(step)
+    why = "" if law is not None else "has a random index that several entries share"
+    return step.random(deps, law=law, why=why, smooth=None)
 
 
 def positions(step: Step, r: Random) -> np.ndarray[Any, Any] | None:
@@ -165,8 +176,9 @@ def _(step: Step) -> Random:
             out.append((i, flat[back].reshape(shape)))
         return out, 0.0
 
-    return step.random(deps, law=law, why=why, gaussian=_join_gaussian(step, entries), push=push,
-                       affine=all(r.affine for r in step.randoms), smooth=kinds.pop() if len(kinds) == 1 else None)  # fmt: skip
+    affine, smooth = all(r.affine for r in step.randoms), kinds.pop() if len(kinds) == 1 else None
+    return step.random(deps, law=law, why=why, gaussian=_join_gaussian(step, entries), push=push, affine=affine,
+                       smooth=smooth)  # fmt: skip
 
 
 def _join_gaussian(step: Step, entries: tuple[int, ...]) -> Any:
@@ -225,6 +237,36 @@ class Joined(Law):
 
     def tail(self, y: Any, upper: bool = False, strict: bool | None = None) -> Any:
         return self._over(lambda p, v: p.tail(v, upper, strict), y)
+
+
+@rule("scatter-add")
+def _(step: Step) -> Random:
+    if step.places != [2] or any(isinstance(x, jax.core.Tracer) for x in step.inputs[1:2]):
+        refuse("adds at places that are random or not known, or to a random array")
+    operand, _, r = step.inputs
+    deps = step.moved()
+    where = _landing(step, r)
+
+    def push(y: Any) -> Any:
+        if where is None:
+            refuse("adds several numbers at one place")
+        gap = jnp.ravel(y - operand)
+        others = np.setdiff1d(np.arange(gap.size), where)
+        fits = jnp.all(close(jnp.ravel(y)[others], jnp.ravel(operand)[others]))
+        return [(2, gap[where].reshape(r.shape))], jnp.where(fits, 0.0, -jnp.inf)
+
+    return step.random(deps, why="adds to known entries", push=push, affine=r.affine, smooth=None)
+
+
+def _landing(step: Step, r: Random) -> Any:
+    """Where in the flat output each of the updates goes, if they go to different places."""
+    n = int(np.prod(r.shape))
+    with jax.ensure_compile_time_eval():
+        marks = jnp.arange(1, n + 1, dtype=r.dtype).reshape(r.shape)
+        out = step.evaluate([jnp.zeros(step.shape, step.aval.dtype), step.inputs[1], marks.astype(step.aval.dtype)])
+        flat = np.asarray(out[step.output]).ravel()
+    where = [np.flatnonzero(flat == i + 1) for i in range(n)]
+    return np.array([w[0] for w in where]) if all(len(w) == 1 for w in where) else None
 
 
 @rule("reduce_max", "reduce_min")

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.errors import NotMeasurable
-from storax.logprob.deriving.images import Image
+from storax.logprob.deriving.images import Image, mapped
 from storax.logprob.deriving.laws import Density, Law, at_once, between
-from storax.logprob.deriving.pieces import Piece, apply, known_all, still
+from storax.logprob.deriving.pieces import Branch, Piece, apply, known_all, still, through
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import refuse
 
@@ -142,7 +142,9 @@ class Rounded(Law):
         n = jnp.round(x)
         low, high = self._cell(n)
         if self.how == "trunc":
-            mass = jnp.where(n > 0, between(self.base, low, high, True, False), between(self.base, low, high, False, True))
+            mass = jnp.where(
+                n > 0, between(self.base, low, high, True, False), between(self.base, low, high, False, True)
+            )
             mass = jnp.where(n == 0, between(self.base, low, high, False, False), mass)
         else:
             low_in = self.how == "floor"
@@ -197,18 +199,53 @@ def rounded(image: Image, how: str, step: Step) -> Law:
     return Rounded(image, how, step.aval.dtype)
 
 
+@special("jit:floor_divide")
+def _(step: Step, place: int, image: Image) -> Law:
+    c = step.inputs[1]
+    if place != 0 or not known_all(lambda c, z: c > z, c, 0.0):
+        refuse("divides by a number that is random or not known to be positive")
+    real = jnp.result_type(float)
+    ratio = mapped(image, lambda x: jnp.asarray(x, real) / c, [Branch(lambda y: y * c, image=(-np.inf, np.inf))], real,
+                   step.name)  # fmt: skip
+    return Rounded(ratio, "floor", step.aval.dtype)
+
+
+@special("jit:remainder")
+def _(step: Step, place: int, image: Image) -> Law:
+    """x modulo c > 0: x - k c on each of the cells [k c, (k + 1) c), of which there must be only a few."""
+    c = step.inputs[1]
+    low, high = image.ends
+    if place != 0 or not known_all(lambda c, z: c > z, c, 0.0) or np.ndim(c):
+        refuse("is modulo a number that is random or not known to be positive")
+    if not known_all(lambda a, b: np.isfinite(b - a), low, high):
+        refuse("is modulo a number, and the range of its argument is not known to be bounded")
+    first, last = int(np.floor(np.min(low) / c)), int(np.floor(np.max(high) / c))
+    if last - first > 200:
+        refuse("is modulo a number that its argument is more than 200 times as large as")
+    pieces: list[Piece | None] = []
+    for p in image.pieces:
+        rest: Piece | None = p
+        for k in range(first, last + 1):
+            if rest is None:
+                break
+            if rest.is_still:
+                pieces.append(still(rest, apply(step.run, rest.at_low, c)))
+                break
+            part, rest = rest.cut((k + 1) * c, above_has_it=True) if k < last else (rest, None)
+            shift = np.asarray(k * c)
+            pieces.append(part and through(part, lambda x, s=shift: x - s, Branch(lambda y, s=shift: y + s, image=(
+                -np.inf, np.inf))))  # fmt: skip
+    return rebuilt(image, pieces, step.aval.dtype)
+
+
 @special("convert_element_type")
 def _(step: Step, place: int, image: Image) -> Law:
     old, new = image.dtype, step.aval.dtype
-    whole = jnp.issubdtype(old, jnp.integer) or old == bool
-    if new == bool:
+    whole = jnp.issubdtype(old, jnp.integer) or old == np.bool_
+    if new == np.bool_:
         compare = Step("ne", {}, [step.inputs[0], np.zeros((), old)], step.aval, 0, lambda xs: [jnp.not_equal(*xs)])
         return SPECIAL["ne"](compare, 0, image)
     if jnp.issubdtype(new, jnp.integer) and not whole:
         return rounded(image, "trunc", step)
-    from storax.logprob.deriving.images import mapped
-    from storax.logprob.deriving.pieces import Branch
-
-    back = (lambda y: y) if not whole else (lambda y: y)
     cast = lambda x: jnp.asarray(x).astype(new)  # noqa: E731
-    return mapped(image, cast, [Branch(back, image=(-np.inf, np.inf))], new, step.name)
+    return mapped(image, cast, [Branch(lambda y: y, image=(-np.inf, np.inf))], new, step.name)

@@ -106,7 +106,9 @@ def _fold(ids: Ids, axes: tuple[int, ...]) -> Ids:
     axes = tuple(a % (ids.ndim - 1) for a in axes)
     kept = [a for a in range(ids.ndim - 1) if a not in axes]
     moved = ids.transpose(*kept, *axes, ids.ndim - 1)
-    return moved.reshape(*moved.shape[: len(kept)], -1)
+    merged = np.sort(moved.reshape(*moved.shape[: len(kept)], -1), -1)
+    repeated = np.concatenate([np.zeros_like(merged[..., :1], bool), merged[..., 1:] == merged[..., :-1]], -1)
+    return np.where(repeated, -1, merged)
 
 
 def _counts(ids: Ids) -> bool:

@@ -66,6 +66,8 @@ stretches("jit:logit", up(jax.nn.sigmoid, 0.0, 1.0))
 stretches("jit:ndtr", up(special.ndtri))
 stretches("jit:ndtri", up(special.ndtr, 0.0, 1.0))
 stretches("custom_jvp_call:ndtri", up(special.ndtr, 0.0, 1.0))
+stretches("custom_jvp_call:_erfcx", Branch(None, sign=-1, image=(0.0, inf)))
+stretches("jit:soft_sign", up(lambda y: y / (1 - jnp.abs(y))))
 stretches("jit:log_ndtr", up(lambda y: special.ndtri(jnp.exp(y))))
 stretches("custom_jvp_call:log_ndtr", up(lambda y: special.ndtri(jnp.exp(y))))
 

@@ -10,10 +10,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.extend import core as jex
 
 from storax import jaxprs
+from storax.errors import NotMeasurable
 from storax.primitives import Site, mark_p, observe_p, sample_p
+from storax.surveying import survey
 
 _order = itertools.count()
 CALLS = {"jit", "custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint", "closed_call", "core_call"}
@@ -107,6 +110,8 @@ class _Reader:
             return [self.mark(equation, inputs)]
         if primitive in (sample_p, observe_p):
             return [self.draw(equation, inputs, avals[0])]
+        if primitive.name == "cond" and not self.is_plain(equation, inputs):
+            return self.either(equation, inputs)
         if primitive.name in CALLS and call_name(equation) not in self.named:
             return self.run(jaxprs.callee(equation.params), inputs)
         key = self._key(equation, inputs)
@@ -118,6 +123,30 @@ class _Reader:
                 return nodes
             self.made[key] = nodes
         return self.made[key]
+
+    def is_plain(self, equation: Any, inputs: list[Node]) -> bool:
+        return not jaxprs.has_sites(equation) and all(n.kind == "known" for n in inputs)
+
+    def either(self, equation: Any, inputs: list[Node]) -> list[Node]:
+        """A cond is a choice among what its branches return: all of them are part of the program."""
+        parts = jaxprs.Branches.read(equation.params, inputs)
+        names = {s for b in parts.branches for s in survey(b) if not s.startswith("#")}
+        if names:
+            raise NotMeasurable(f"{describe(equation)} has the named site {sorted(names)[0]!r} in a branch of a "
+                                f"lax.cond: beside anonymous draws, names must be outside of branches.")  # fmt: skip
+        results = [self.run(b, parts.operands) for b in parts.branches]
+        k = len(parts.branches) - 1
+
+        def choose(i: Any, *cases: Any) -> Any:
+            return lax.select_n(lax.clamp(np.int32(0), i, np.int32(k)), *cases)
+
+        out = []
+        for cases in zip(*results, strict=True):
+            nodes = [parts.index, *cases]
+            shapes = [jax.ShapeDtypeStruct(n.aval.shape, n.aval.dtype) for n in nodes]
+            closed = jax.make_jaxpr(choose)(*shapes)
+            out += self.run(closed, nodes) if len(cases) > 1 else [cases[0]]
+        return out
 
     def mark(self, equation: Any, inputs: list[Node]) -> Node:
         site = equation.params["site"]

@@ -145,6 +145,7 @@ def is_smooth(law: Law) -> bool:
 
 
 def _open(end: Any) -> bool:
+    """Is it no end at all?"""
     return is_known(end) and bool(np.isinf(np.asarray(end, float)).all())
 
 

@@ -206,7 +206,9 @@ def between(law: Law, low: Any, high: Any, low_in: bool, high_in: bool) -> jax.A
 
     A difference of lower tails or of upper ones, whichever are small.
     """
-    open_below, open_above = supports.infinite(low), supports.infinite(high)
+    if _is(low, np.inf) or _is(high, -np.inf):
+        return jnp.full(law.shape, -jnp.inf, float_of(law))
+    open_below, open_above = _is(low, -np.inf), _is(high, np.inf)
     fit = lambda e: jnp.broadcast_to(jnp.asarray(e, float_of(law)), law.shape)  # noqa: E731
     if open_below and open_above:
         return jnp.zeros(law.shape, float_of(law))
@@ -225,6 +227,10 @@ def between(law: Law, low: Any, high: Any, low_in: bool, high_in: bool) -> jax.A
     none = crossed | ((gap == 0) & ~alone)
     difference = large + log1mexp(jnp.where(none, 1.0, gap))
     return jnp.where(none, -jnp.inf, jnp.where(alone, large, difference))
+
+
+def _is(end: Any, value: float) -> bool:
+    return is_known(end) and bool((np.asarray(end) == value).all())
 
 
 def float_of(law: Law) -> Any:

@@ -20,11 +20,13 @@ class Mixture(Law):
 
     @classmethod
     def of(cls, log_weights: Any, parts: Sequence[Law], shape: tuple[int, ...], dtype: Any) -> Law:
-        log_weights = jnp.broadcast_to(log_weights, (len(parts), *shape)) if shape else log_weights
+        log_weights = spread(log_weights, shape)
         few = [p.finite if p.is_discrete else None for p in parts]
         if all(f is not None for f in few) and sum(len(f.values) for f in few if f is not None) <= 64:
             values = [v for f in few if f is not None for v in f.values]
-            mass = jnp.concatenate([w[None] + f.log_mass for w, f in zip(log_weights, few, strict=True) if f is not None])
+            mass = jnp.concatenate(
+                [w[None] + f.log_mass for w, f in zip(log_weights, few, strict=True) if f is not None]
+            )
             return Finite(values, mass, shape, dtype)
         return cls(log_weights, parts, shape, dtype)
 
@@ -41,7 +43,9 @@ class Mixture(Law):
         return combine([(s + w, d) for w, (s, d) in zip(self.log_weights, scored, strict=True)])
 
     def tail(self, y: Any, upper: bool = False, strict: bool | None = None) -> Any:
-        return log_sum(jnp.stack([w + p.tail(y, upper, strict) for w, p in zip(self.log_weights, self.parts, strict=True)]))
+        return log_sum(
+            jnp.stack([w + p.tail(y, upper, strict) for w, p in zip(self.log_weights, self.parts, strict=True)])
+        )
 
     @property
     def ends(self) -> tuple[Any, Any]:
@@ -55,6 +59,14 @@ class Mixture(Law):
         values = [v for f in few if f is not None for v in f.values]
         mass = jnp.concatenate([w + f.log_mass for w, f in zip(self.log_weights, few, strict=True) if f is not None])
         return Finite(values, mass, self.shape, self.dtype)
+
+
+def spread(log_mass: Any, shape: tuple[int, ...]) -> Any:
+    """Masses `[K, ...]` of one number, or of one a place, as `[K, *shape]`."""
+    k = log_mass.shape[0]
+    if log_mass.size == k:
+        return jnp.broadcast_to(log_mass.reshape(k, *[1] * len(shape)), (k, *shape))
+    return jnp.broadcast_to(log_mass, (k, *shape))
 
 
 class Chosen(Law):

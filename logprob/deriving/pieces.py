@@ -25,13 +25,13 @@ class Branch(NamedTuple):
     """A stretch of a function on which it is strictly monotone.
 
     Args:
-        inverse: of the function there.
+        inverse: of the function there; None if it has no formula, and is searched for.
         low, high: the stretch.
         sign: 1 where it rises, -1 where it falls; may be a traced array.
         image: its values there, if the ends of the stretch do not tell.
     """
 
-    inverse: Callable[[Any], Any]
+    inverse: Callable[[Any], Any] | None
     low: Any = -np.inf
     high: Any = np.inf
     sign: Any = 1
@@ -46,6 +46,7 @@ class Piece:
         low_in, high_in: does the piece have that end?
         sign: 1 or -1, perhaps a traced array; a plain 0 where the function stands still.
         at_low, at_high: the function at both ends, or its limit there.
+        domain: where x can be at all: the function need not be defined elsewhere.
         inverse: y -> (x, is y a value of it), None if it must be searched for.
     """
 
@@ -58,6 +59,7 @@ class Piece:
     sign: Any = 1
     at_low: Any = -np.inf
     at_high: Any = np.inf
+    domain: tuple[Any, Any] = (-np.inf, np.inf)
 
     @property
     def is_still(self) -> bool:
@@ -88,14 +90,16 @@ class Piece:
     def place(self, value: Any) -> Any:
         """Where the function crosses a value: an x from `low` to `high`, an end if it crosses it nowhere."""
         first, last = self.if_rising(self.low, self.high), self.if_rising(self.high, self.low)
-        if known_all(lambda v, a: v <= a, value, self.least):
+        if known_all(lambda v, a: v < a, value, self.least):
             return first
-        if known_all(lambda v, b: v >= b, value, self.most):
+        if known_all(lambda v, b: v > b, value, self.most):
             return last
         with at_once(*arrays_of(value, self.least, self.most, self.low, self.high)):
             x, ok = self.find(jnp.asarray(value))
-            x = jnp.where(value <= self.least, first, jnp.where(value >= self.most, last, x))
-            return jnp.where(ok | (value <= self.least) | (value >= self.most), x, jnp.nan)
+            beneath, beyond = value <= self.least, value >= self.most
+            x = jnp.where(beneath & ~(ok & (value == self.least)), first, x)
+            x = jnp.where(beyond & ~(ok & (value == self.most)), last, x)
+            return jnp.where(ok | beneath | beyond, x, jnp.nan)
 
     def cut(self, value: Any, above_has_it: bool = True) -> tuple[Piece | None, Piece | None]:
         """The part with values below `value`, and the one with values above; None if there is known to be none."""
@@ -135,7 +139,8 @@ def apply(f: Callable[..., Any], *xs: Any) -> Any:
     """`f` now if all numbers are known, so that the result is known, too."""
     if all(map(is_known, xs)):
         with jax.ensure_compile_time_eval(), np.errstate(all="ignore"):
-            return np.asarray(f(*[jnp.asarray(x) for x in xs]))
+            value = f(*[jnp.asarray(x) for x in xs])
+            return np.asarray(value) if is_known(value) else value  # f may use what is not known
     return f(*[jnp.asarray(x) for x in xs])
 
 
@@ -146,7 +151,8 @@ def clip(x: Any, low: Any, high: Any) -> Any:
 def whole(low: Any, high: Any) -> Piece:
     """x itself, for numbers from `low` to `high`: the two ends are not stored as such, as nothing lies beyond."""
     return Piece(lambda x: x, lambda y: (y, jnp.isfinite(y) if jnp.issubdtype(jnp.result_type(y), jnp.floating)
-                                         else jnp.ones(jnp.shape(y), bool)), at_low=low, at_high=high)  # fmt: skip
+                                         else jnp.ones(jnp.shape(y), bool)), at_low=low, at_high=high,
+                 domain=(low, high))  # fmt: skip
 
 
 def still(piece: Piece, value: Any) -> Piece:
@@ -158,17 +164,17 @@ def still(piece: Piece, value: Any) -> Piece:
 def through(piece: Piece, f: Callable[[Any], Any], branch: Branch) -> Piece:
     """f of a piece whose values lie in one branch."""
     a, b, open_a, open_b = _image(f, branch)
-    inner = _inside(a, b)
+    inner, inverse = _inside(a, b), branch.inverse
 
     def back(y: Any) -> Point:
         y = jnp.asarray(y)
         inside = ((y > a) if open_a else (y >= a)) & ((y < b) if open_b else (y <= b))
-        x, ok = piece.find(branch.inverse(jnp.where(inside, y, jnp.asarray(inner, y.dtype))))
+        x, ok = piece.find(inverse(jnp.where(inside, y, jnp.asarray(inner, y.dtype))))
         return x, ok & inside
 
     return piece.replace(
         forward=lambda x: f(piece.forward(x)),
-        inverse=back if piece.inverse is not None else None,
+        inverse=back if piece.inverse is not None and inverse is not None else None,
         sign=piece.sign * branch.sign,
         at_low=apply(f, piece.at_low),
         at_high=apply(f, piece.at_high),
@@ -195,7 +201,7 @@ def search(piece: Piece, y: Any) -> Point:
     """The x of y by bisection, to the last float, and a step of Newton's, which also has the derivative in y."""
     y = jnp.asarray(y)
     dtype = y.dtype if jnp.issubdtype(y.dtype, jnp.floating) else jnp.result_type(float)
-    low, high = (jnp.broadcast_to(jnp.asarray(e, dtype), y.shape) for e in (piece.low, piece.high))
+    low, high = (jnp.broadcast_to(jnp.asarray(e, dtype), y.shape) for e in _searched(piece))
     still_y = lax.stop_gradient(y)
     reached = lambda x: piece.sign * (piece.forward(x) - still_y) >= 0  # noqa: E731
     x = lax.stop_gradient(smallest(reached, low, high))
@@ -206,6 +212,12 @@ def search(piece: Piece, y: Any) -> Point:
     sound = inside & (slope != 0) & jnp.isfinite(slope)
     step = jnp.where(sound, (value - y) / jnp.where(sound, slope, 1.0), 0.0)
     return x - step, inside
+
+
+def _searched(piece: Piece) -> tuple[Any, Any]:
+    """The stretch of x that is searched."""
+    low, high = piece.domain
+    return apply(jnp.maximum, piece.low, low), apply(jnp.minimum, piece.high, high)
 
 
 def midpoint(low: Any, high: Any) -> jax.Array:

@@ -137,7 +137,9 @@ class Derived(Distribution):
     def _law(self, what: str) -> Law:
         r = self._random()
         if r.law is None or not (r.deps.independent or r.shape == ()):
-            raise NotMeasurable(f"{self.name}: no {what} can be derived: {r.why or 'its entries depend on each other'}.")
+            raise NotMeasurable(
+                f"{self.name}: no {what} can be derived: {r.why or 'its entries depend on each other'}."
+            )
         return r.law
 
     def log_cdf(self, value: Any) -> jax.Array:

@@ -16,8 +16,8 @@ from storax.logprob.deriving.cutting import SPECIAL
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.images import Image, is_smooth, mapped
 from storax.logprob.deriving.laws import Finite, Law, at_once, point
-from storax.logprob.deriving.mixtures import Mixture
-from storax.logprob.deriving.pieces import common, restricted, through, whole
+from storax.logprob.deriving.mixtures import Mixture, spread
+from storax.logprob.deriving.pieces import common, known_all, restricted, through, whole
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import RULES, STRETCHES, refuse
 
@@ -95,13 +95,43 @@ def _law(step: Step, randoms: Sequence[Random]) -> Law:
     if len(randoms) == 1:
         return _of_one(step)
     first = randoms[0]
+    if all(r is first for r in randoms) and step.name in TWICE:
+        return TWICE[step.name](step, Image.of(first.law))
     if all(r.deps.same(first.deps) and _root(r) is _root(first) for r in randoms):
         return _of_same(step)
     if all(a.deps.disjoint(b.deps) for a, b in itertools.combinations(randoms, 2)):
         found = algebra.of_independent(step)
         if found is not None:
             return found
-    return _mixed(step)
+    return mixed(step)
+
+
+def _constant(value: Any) -> Any:
+    def law(step: Step, image: Image) -> Law:
+        return point(np.full(step.shape, value, step.aval.dtype))
+
+    return law
+
+
+def _mapped_by(name: str, f: Any) -> Any:
+    def law(step: Step, image: Image) -> Law:
+        inner = Step(name, {"y": 2}, [step.inputs[0], np.asarray(2, image.dtype)], step.aval, 0, lambda xs: [f(xs[0])])
+        return mapped(image, f, STRETCHES[name](inner, 0), step.aval.dtype, name)
+
+    return law
+
+
+def _itself(step: Step, image: Image) -> Law:
+    return image
+
+
+# The same quantity at both places.
+TWICE = {
+    "sub": _constant(0), "div": _constant(1), "eq": _constant(True), "ne": _constant(False), "lt": _constant(False),
+    "gt": _constant(False), "le": _constant(True), "ge": _constant(True), "add": _mapped_by("mul", lambda x: 2 * x),
+    "add_any": _mapped_by("mul", lambda x: 2 * x), "mul": _mapped_by("square", jnp.square), "max": _itself,
+    "min": _itself, "and": _itself, "or": _itself, "xor": _constant(False),
+}  # fmt: skip
 
 
 def _root(r: Random) -> Any:
@@ -146,7 +176,7 @@ def listed(step: Step, place: int, few: Finite) -> Finite:
         at = [v if i == place else x for i, x in enumerate(step.inputs)]
         with at_once(*[x for x in at if not isinstance(x, Random)]):
             values.append(jnp.broadcast_to(step.run(*[jnp.asarray(x) for x in at]), step.shape))
-    return Finite(values, few.log_mass, step.shape, step.aval.dtype)
+    return Finite(values, spread(few.log_mass, step.shape), step.shape, step.aval.dtype)
 
 
 def _of_same(step: Step) -> Law:
@@ -174,7 +204,7 @@ def _of_same(step: Step) -> Law:
     return Image(root, pieces, step.aval.dtype, doubts)
 
 
-def _mixed(step: Step) -> Law:
+def mixed(step: Step) -> Law:
     """One input has a few values, and the others are independent of it: a mixture over them."""
     for place, r in zip(step.places, step.randoms, strict=True):
         others = [x for i, x in zip(step.places, step.randoms, strict=True) if i != place]
@@ -183,6 +213,9 @@ def _mixed(step: Step) -> Law:
             continue
         components = []
         for v in few.values:
+            if step.name == "mul" and known_all(lambda v, z: v == z, v, 0.0):
+                components.append(point(jnp.zeros(step.shape, step.aval.dtype)))
+                continue
             inner = Step(step.name, step.params, [v if i == place else x for i, x in enumerate(step.inputs)], step.aval,
                          step.output, step.evaluate)  # fmt: skip
             result = RULES[step.name](inner)
@@ -202,6 +235,8 @@ def _pusher(step: Step) -> Any:
     place, r = step.one()
 
     def push(y: Any) -> Any:
+        if r.shape != step.shape:
+            refuse("repeats a random quantity, so that its entries are linearly dependent")
         (branch, *more) = STRETCHES[step.name](step, place)
         if more:
             refuse("takes the same value at several points, and its argument has dependent elements")

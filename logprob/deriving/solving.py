@@ -49,7 +49,9 @@ class Solver:
     def run(self) -> list[Any]:
         """The log densities, in arrays whose entries sum to the joint log density."""
         while self.left:
-            if not (self._settle_known() or self._settle_alone() or self._push() or self._gaussian() or self._sum_out()):
+            if not (
+                self._settle_known() or self._settle_alone() or self._push() or self._gaussian() or self._sum_out()
+            ):
                 self._refuse()
         return self.terms
 

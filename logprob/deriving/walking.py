@@ -116,8 +116,8 @@ def draw(node: Node, leaves: list[Any]) -> Random:
     smooth = not one.is_discrete
     if one.event_dim:
         gaussian = _vector_gaussian(node, one, leaves)
-        return Random(node.shape, node.aval.dtype, deps, why=f"{node.label} is a vector, whose entries depend on each other",
-                      gaussian=gaussian, affine=smooth, smooth=smooth)  # fmt: skip
+        why = f"{node.label} is a vector, whose entries depend on each other"
+        return Random(node.shape, node.aval.dtype, deps, why=why, gaussian=gaussian, affine=smooth, smooth=smooth)
     return Random(node.shape, node.aval.dtype, deps, law=law, gaussian=_gaussian(node, one, leaves), affine=smooth,
                   smooth=smooth)  # fmt: skip
 
