@@ -130,7 +130,7 @@ class Derived(Distribution):
                 law = r.law
                 assert law is not None
                 return law.density(_as(v, law))[0]
-            return total(Solver([Observation(node, v)], {}, self.name).run())
+            return total(Solver([Observation(node, v)], {}, self.name).run())[0]
 
         return _over_copies(one, jnp.asarray(value), len(node.shape))
 

@@ -8,7 +8,7 @@ values that several observations share, which are summed out.
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ import numpy as np
 from storax.errors import NotMeasurable, ShapeError
 from storax.logprob.deriving import gaussians
 from storax.logprob.deriving.graphs import Node
-from storax.logprob.deriving.laws import Given, close
+from storax.logprob.deriving.laws import Density, Given, close, combine
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.walking import Walk
 
@@ -43,11 +43,10 @@ class Solver:
         self.left = list(observations)
         self.walk = Walk(known)
         self.call = call
-        self.terms: list[Any] = []
-        self.spent: list[Random] = []
+        self.terms: list[Density] = []
 
-    def run(self) -> list[Any]:
-        """The log densities, in arrays whose entries sum to the joint log density."""
+    def run(self) -> list[Density]:
+        """(log density, dimension) in arrays, whose entries sum to the joint log density and its dimension."""
         while self.left:
             if not (
                 self._settle_known() or self._settle_alone() or self._push() or self._gaussian() or self._sum_out()
@@ -70,7 +69,7 @@ class Solver:
                     f"{self.call}: {o.node.label} is observed, but it follows from what else is observed: a density "
                     f"of both does not exist. Leave one of them out."
                 )
-            self.terms.append(jnp.where(close(o.value, x), 0.0, -jnp.inf))
+            self.terms.append((jnp.where(close(o.value, x), 0.0, -jnp.inf), 0))
             return True
         return False
 
@@ -81,8 +80,7 @@ class Solver:
             shared = not all(r.deps.disjoint(x.deps) for x in rest if isinstance(x, Random))
             is_draw = o.node.kind == "draw" and o.node not in self.walk.known
             if is_draw and isinstance(r.law, Given):
-                score, _ = r.law.density(jnp.asarray(o.value, r.dtype))
-                self._done(o, score)
+                self._done(o, r.law.density(jnp.asarray(o.value, r.dtype)))
                 self.learn(o.node, jnp.asarray(o.value, r.dtype))
                 return True
             if is_draw and _is_plain_draw(o.node, self.walk):
@@ -91,13 +89,13 @@ class Solver:
                 return True
             if shared or r.law is None or not r.deps.independent:
                 continue
-            self._done(o, r.law.density(jnp.asarray(o.value, r.law.dtype))[0])
+            self._done(o, r.law.density(jnp.asarray(o.value, r.law.dtype)))
             return True
         return False
 
-    def _done(self, o: Observation, score: Any) -> None:
+    def _done(self, o: Observation, density: Density) -> None:
         self.left.remove(o)
-        self.terms.append(score)
+        self.terms.append(density)
 
     def _push(self) -> bool:
         whys = []
@@ -110,7 +108,7 @@ class Solver:
             except NotMeasurable as error:
                 whys.append((o, str(error)))
                 continue
-            self._done(o, score)
+            self._done(o, (score, 0))
             self.left += [Observation(o.node.inputs[i], v) for i, v in operands]
             return True
         self.whys = whys
@@ -136,7 +134,7 @@ class Solver:
             raise NotMeasurable(f"{self.call}: {labels} {error}.") from None
         for o in group:
             self.left.remove(o)
-        self.terms.append(score)
+        self.terms.append((score, sum(int(np.prod(o.node.shape)) for o in group)))
         return True
 
     def _sum_out(self) -> bool:
@@ -155,8 +153,9 @@ class Solver:
                 inner = Solver(self.left, {**self.walk.known, draw: value}, self.call)
                 return total(inner.run())
 
-            scores = jax.vmap(given)(values)
-            self.terms.append(jax.nn.logsumexp(_finite_floor(scores + few.log_mass.reshape(-1)), 0))
+            scores, dims = jax.vmap(given)(values)
+            scores = scores + few.log_mass.reshape(-1)
+            self.terms.append(combine([(s, d) for s, d in zip(scores, dims, strict=True)]))
             self.left = []
             return True
         return False
@@ -177,15 +176,12 @@ class Solver:
         )
 
 
-def total(terms: Sequence[Any]) -> Any:
-    """The sum of all; -inf where one is, also beside a nan."""
-    sums = [jnp.where(jnp.any(t == -jnp.inf), -jnp.inf, jnp.sum(t)) for t in terms]
+def total(terms: Sequence[Density]) -> Density:
+    """The sum of all log densities, -inf where one is, also beside a nan; and the sum of the dimensions."""
+    sums = [jnp.where(jnp.any(t == -jnp.inf), -jnp.inf, jnp.sum(t)) for t, _ in terms]
     whole = jnp.stack(sums) if sums else jnp.zeros(1)
-    return jnp.where(jnp.any(whole == -jnp.inf), -jnp.inf, jnp.sum(whole))
-
-
-def _finite_floor(x: Any) -> Any:
-    return x
+    dims = [jnp.sum(jnp.broadcast_to(jnp.asarray(d), jnp.shape(t))) for t, d in terms]
+    return jnp.where(jnp.any(whole == -jnp.inf), -jnp.inf, jnp.sum(whole)), sum(dims, jnp.zeros((), int))
 
 
 def _depends_on_draws(node: Node) -> bool:
@@ -205,11 +201,13 @@ def _is_plain_draw(node: Node, walk: Walk) -> bool:
     return node.kind == "draw" and not any(isinstance(walk(n), Random) for n in node.inputs)
 
 
-def _score_draw(o: Observation, walk: Walk) -> Any:
+def _score_draw(o: Observation, walk: Walk) -> Density:
     site, leaves = o.node.site, [walk(n) for n in o.node.inputs]
     assert site is not None
     f = lambda v, *ls: site.distribution(ls).log_prob(v)  # noqa: E731
-    return site.over_lanes(f, 1)(jnp.asarray(o.value, o.node.aval.dtype), *leaves)
+    score = site.over_lanes(f, 1)(jnp.asarray(o.value, o.node.aval.dtype), *leaves)
+    d = site.distribution(leaves if not site.lanes else site.one_lane(leaves))
+    return score, 0 if d.is_discrete else math.prod(d.event_shape)
 
 
 def check_shape(value: Any, node: Node, what: str) -> Any:
@@ -225,6 +223,3 @@ def check_shape(value: Any, node: Node, what: str) -> Any:
     if jnp.issubdtype(node.aval.dtype, jnp.floating) and not jnp.issubdtype(value.dtype, jnp.floating):
         return value.astype(node.aval.dtype)
     return value
-
-
-__all__ = ["Observation", "Solver", "check_shape", "itertools", "total"]
