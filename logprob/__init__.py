@@ -7,6 +7,7 @@ samplers live; `check` looks at the model and its data before anything is compil
 
 from storax.logprob.checking import check
 from storax.logprob.densities import log_density, log_likelihood
+from storax.logprob.stabilizing import stabilize
 from storax.logprob.unconstraining import Density, unconstrain
 
-__all__ = ["Density", "check", "log_density", "log_likelihood", "unconstrain"]
+__all__ = ["Density", "check", "log_density", "log_likelihood", "stabilize", "unconstrain"]

@@ -59,9 +59,13 @@ def _without_weight(effect: Effect) -> Effect:
         return effect
     places = jax.tree.unflatten(tree, range(tree.num_leaves))
     kept, new = jax.tree.flatten(_unscaled(places))
+    origins = effect.site.origins
+    if origins is not None:
+        origins, places_of_origins = origins.keep(kept, effect.leaves)
+        kept = [*kept, *places_of_origins]
     leaves = [effect.leaves[i] for i in kept]
     lanes = tuple((n, tuple(mapped[i] for i in kept)) for n, mapped in effect.site.lanes)
-    return effect._replace(leaves=leaves).with_site(tree=new, lanes=lanes)
+    return effect._replace(leaves=leaves).with_site(tree=new, lanes=lanes, origins=origins)
 
 
 def _unscaled(d: Any) -> Any:

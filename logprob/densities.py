@@ -12,6 +12,7 @@ from storax.effects import Record
 from storax.logprob.collecting import Collector, Unweighted, check_mapping, check_values, collect
 from storax.logprob.deriving.models import joint_density, needs_deriving
 from storax.logprob.scoring import joint
+from storax.logprob.stabilizing import stabilized
 from storax.models import Model, transformation
 from storax.sources import plain_errors
 
@@ -99,5 +100,6 @@ def _records(model: Model, values: Any, args: Any, kwargs: Any, call: str) -> di
     check_mapping(values, call)
     staged = model.stage(*args, **kwargs)
     values = check_values(values, model.sites(staged), call)
+    staged = stabilized(model, staged)
     collector = Unweighted if call == "sx.log_likelihood" else Collector
     return collect(model, staged, staged.arrays, collector(values, call))

@@ -16,6 +16,7 @@ from jax import lax
 from jax.scipy.special import gammaln
 
 from storax.distributions.chances import Chances
+from storax.distributions.exact import lost_by_product
 from storax.distributions.special import HALF_LOG_TWO_PI, log1p_minus, safe_log, stirling_remainder
 
 _LARGE = 10.0  # from here on four terms of Stirling's series are enough for float64
@@ -64,15 +65,29 @@ def log_poisson(x: Any, rate: Any) -> jax.Array:
 def log_binomial(k: Any, rest: Any, chances: Chances) -> jax.Array:
     """log(n! / (k! rest!) p^k q^rest) with n = k + rest."""
     n = k + rest
-    d = rest * chances.p - k * chances.q  # n p - k, which cancels where p is close to 1
+    d = distance(k, rest, chances)
     of_k = deviance(k, d, chances.log_p - _log_share(k, n))
     of_rest = deviance(rest, -d, chances.log_q - _log_share(rest, n))
     return of_k + of_rest + log_peak(k) + log_peak(rest) - log_peak(n)
 
 
+def distance(k: Any, rest: Any, chances: Chances) -> jax.Array:
+    """n p - k, of which no digit is lost: neither n = k + rest, nor 1 minus a small chance, is rounded."""
+    likely = chances.p > 0.5
+    rare, few, many = jnp.where(likely, chances.q, chances.p), jnp.where(likely, rest, k), jnp.where(likely, k, rest)
+    d = ((many * rare - few) + lost_by_product(many, rare)) + few * rare
+    return jnp.where(likely, -d, d)
+
+
 def log_negative_binomial(k: Any, size: Any, chances: Chances) -> jax.Array:
     """log(Gamma(k + size) / (Gamma(size) k!) p^k q^size): k successes before the failure number `size` > 0."""
-    return log_binomial(k, size, chances) + jnp.log(size / (k + size))
+    return log_binomial(k, size, chances) + log_share(size, k)
+
+
+def log_share(size: Any, k: Any) -> jax.Array:
+    """log(size / (size + k)); its slope in a tiny size, where k is 0, is no difference of large numbers."""
+    none = k == 0
+    return jnp.log(jnp.where(none, 1.0, size) / jnp.where(none, 1.0, k + size))
 
 
 def log_urn(counts: Any, weights: Any) -> jax.Array:

@@ -17,6 +17,7 @@ from storax.distributions.special import HALF_LOG_TWO_PI, log_gamma_density, pos
 from storax.errors import ParameterError, ShapeError
 from storax.pytrees import static
 from storax.supports import Support
+from storax.supports.vectors import rounding_of_halves
 
 
 class Dirichlet(Distribution):
@@ -53,7 +54,8 @@ class Dirichlet(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, a = promote(value, self.concentration)
         a = positive_or_nan(a)
-        inside = (~(x < 0)).all(-1) & ~(jnp.abs(x.sum(-1) - 1) > (1e-8 if x.dtype == jnp.float64 else 1e-4))
+        tolerance = 1e-8 if x.dtype == jnp.float64 else max(1e-4, rounding_of_halves(x.dtype))
+        inside = (~(x < 0)).all(-1) & ~(jnp.abs(x.sum(-1) - 1) > tolerance)
         x = jnp.where(inside[..., None], x, 1 / x.shape[-1])
         total = a.sum(-1)
         # Independent gammas with the sum fixed; written around the mode, which y = total * x puts at y = a.  At small a

@@ -63,8 +63,31 @@ def standardize(x: Any, loc: Any, scale: Any) -> jax.Array:
     return jnp.where(infinite, x, quotient(jnp.where(infinite, loc, x) - loc, scale))
 
 
+@custom_rule
+def log_product(x: Any, y: Any) -> jax.Array:
+    """log(x y) for x >= 0 and y > 0, also where the product is too small for a float.
+
+    At x = 0 it is -inf, without a gradient there.
+
+    >>> round(log_product(jnp.float32(1e-30), jnp.float32(1e-30)).item(), 3)
+    -138.155
+    """
+    info = jnp.finfo(jnp.result_type(x, y))
+    small = x * y < info.tiny
+    up = jnp.where(small, 2.0 ** (-info.minexp // 2), 1.0).astype(info.dtype)
+    return jnp.log((x * up) * (y * up)) + jnp.where(small, info.minexp // 2 * 2 * np.log(2.0), 0.0)
+
+
+@log_product.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    (x, y), (dx, dy) = primals, tangents
+    zero = x == 0
+    return log_product(x, y), jnp.where(zero, 0.0, dx / jnp.where(zero, 1.0, x) + dy / y)
+
+
+@custom_rule
 def log1mexp(x: Any) -> jax.Array:
-    """log(1 - exp(-x)) for x >= 0 (Maechler 2012).
+    """log(1 - exp(-x)) for x >= 0 (Maechler 2012); at 0 it is -inf without a gradient.
 
     >>> log1mexp(1e-20).item() == jnp.log(1e-20).item()
     True
@@ -72,6 +95,13 @@ def log1mexp(x: Any) -> jax.Array:
     small = x < np.log(2.0)
     of_small = safe_log(-jnp.expm1(-jnp.where(small, x, 0.5)))
     return jnp.where(small, of_small, jnp.log1p(-jnp.exp(-jnp.where(small, 1.0, x))))
+
+
+@log1mexp.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    (x,), (t,) = primals, tangents
+    zero = x == 0
+    return log1mexp(x), jnp.where(zero, 0.0, 1 / jnp.expm1(jnp.where(zero, 1.0, x))) * t
 
 
 def log1p_square(x: Any) -> jax.Array:
@@ -101,8 +131,14 @@ def log1p_minus(v: Any) -> jax.Array:
     return jnp.where(small, w * w * series, jnp.log1p(u) - u)
 
 
-def log_gamma_density(a: Any, y: Any) -> jax.Array:
+def log_gamma_density(a: Any, y: Any, log_y: Any = None, lost: Any = 0.0) -> jax.Array:
     """(a - 1) log y - y - log Gamma(a): the Gamma(a, 1) density at y, and the Poisson(y) mass at a - 1.
+
+    Args:
+        a: positive.
+        y: not negative.
+        log_y: log y, where it is known although y is too small for a float; -inf at 0.
+        lost: what rounding took from y, small; without a gradient.
 
     >>> abs(log_gamma_density(jnp.float32(1e6), jnp.float32(1e6)).item() + 7.8266936) < 1e-5
     True
@@ -110,16 +146,21 @@ def log_gamma_density(a: Any, y: Any) -> jax.Array:
     a = positive_or_nan(a)  # log |Gamma| of a negative number would be one
     far_out = y == jnp.inf
     y = jnp.where(far_out, 1.0, y)
+    log_y = safe_log(y) if log_y is None else jnp.where(far_out, 0.0, log_y)
     large = a > _LARGE
     b = jnp.where(large, a, _LARGE)
-    positive = y > 0
+    positive = log_y > -jnp.inf
     z = jnp.where(large & positive, y, b)
-    far = z < 0.5 * b  # there log(y / a) is accurate, and (y - a) / a is not
+    log_z = jnp.where(large & positive, log_y, jnp.log(b))
+    far = (z < 0.5 * b) | (z > 2 * b)  # there log(y / a) is accurate, and (y - a) / a is not
     ratio = jnp.where(far, z / b, 1.0)
-    exponent = jnp.where(far, jnp.log(ratio) - ratio + 1, log1p_minus(jnp.where(far, 0.0, (z - b) / b)))
-    around_mode = b * exponent + 0.5 * jnp.log(b) - HALF_LOG_TWO_PI - stirling_remainder(b) - jnp.log(z)
+    vanished = ratio < b * (4 * jnp.finfo(ratio.dtype).tiny)  # b / ratio, its slope, overflows
+    log_ratio = jnp.where(vanished, log_z - jnp.log(b), jnp.log(jnp.where(vanished, 1.0, ratio)))
+    near = ((jnp.where(far, b, z) - b) + jnp.where(far, 0.0, lost)) / b
+    exponent = jnp.where(far, b * log_ratio - (z - b), b * log1p_minus(near))
+    around_mode = exponent + 0.5 * jnp.log(b) - HALF_LOG_TWO_PI - stirling_remainder(b) - log_z
     small = jnp.where(large, 1.0, a)
-    direct = times_log(small - 1, safe_log(y)) - y - gammaln(small)
+    direct = times_log(small - 1, log_y) - y - gammaln(small)
     return jnp.where(far_out, -jnp.inf, jnp.where(large, jnp.where(positive, around_mode, -jnp.inf), direct))
 
 
@@ -131,27 +172,6 @@ def log_beta(a: Any, b: Any) -> jax.Array:
     ratio = stirling_remainder(k) - stirling_remainder(m + k) - (k - 0.5) * jnp.log1p(m / k) - m * jnp.log(m + k) + m
     small = jnp.where(large, 1.0, n)
     return gammaln(m) + jnp.where(large, ratio, gammaln(small) - gammaln(m + small))
-
-
-def log_beta_density(a: Any, b: Any, log_x: Any, log_rest: Any) -> jax.Array:
-    """(a - 1) log x + (b - 1) log(1 - x) - log B(a, b), given log x and log(1 - x)."""
-    a, b = positive_or_nan(a), positive_or_nan(b)
-    large = (a > _LARGE) & (b > _LARGE)
-    c, d = jnp.where(large, a, _LARGE), jnp.where(large, b, _LARGE)
-    finite = large & jnp.isfinite(log_x) & jnp.isfinite(log_rest)
-    u, v = jnp.where(finite, log_x, -1.0), jnp.where(finite, log_rest, -1.0)
-    correction = stirling_remainder(c) + stirling_remainder(d) - stirling_remainder(c + d)
-    around_mode = (
-        c * (u + jnp.log1p(d / c))  # log (c / (c + d)), where the quotient may be near 1
-        + d * (v + jnp.log1p(c / d))
-        - (u + v)
-        + 0.5 * (jnp.log(c) + jnp.log(d / (c + d)))
-        - HALF_LOG_TWO_PI
-        - correction
-    )
-    p, q = jnp.where(large, 1.0, a), jnp.where(large, 1.0, b)
-    direct = times_log(p - 1, log_x) + times_log(q - 1, log_rest) - log_beta(p, q)
-    return jnp.where(large, jnp.where(finite, around_mode, -jnp.inf), direct)
 
 
 def times_log(n: Any, log_x: Any) -> jax.Array:
