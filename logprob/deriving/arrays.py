@@ -10,6 +10,7 @@ import numpy as np
 
 from storax.errors import NotMeasurable
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
+from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
 from storax.logprob.deriving import sums
 from storax.logprob.deriving.algebra import Extreme, NormalLaw
 from storax.logprob.deriving.cutting import SPECIAL
@@ -45,7 +46,8 @@ def _(step: Step) -> Random:
     push = None
     if size == int(np.prod(r.shape)) and deps.count() == r.deps.count():
         push = lambda y: ([(place, _fill(step, r, y))], 0.0)  # noqa: E731
-    return step.random(deps, law=law, why=why or r.why, gaussian=gaussian, push=push, affine=r.affine, smooth=r.smooth)
+    return step.random(deps, law=law, why=why or r.why, gaussian=gaussian, push=push, affine=r.affine, smooth=r.smooth,
+                       alike=r.alike)  # fmt: skip
 
 
 def _mixed_index(step: Step) -> Random:

@@ -53,8 +53,8 @@ def joint_density(model: Model, staged: Staged, arrays: Sequence[Any], values: M
     missing = [n for n, node in graph.draws.items() if id(node) not in observed and node not in solver.walk.known]
     if missing:
         raise UnknownNameError(
-            f"{call}: no value was given for {', '.join(repr(n) for n in missing)}, and what is given does not determine "
-            f"it. Every named draw needs a value; one without a name, sx.rv, is integrated out."
+            f"{call}: no value was given for {', '.join(repr(n) for n in missing)}, and what is given does not "
+            f"determine it. Every named draw needs a value; one without a name, sx.rv, is integrated out."
         )
     return total(terms)[0]
 

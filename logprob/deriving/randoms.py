@@ -34,6 +34,8 @@ class Random:
         gaussian: set if all elements are affine functions of normal draws.
         affine: of which draws the whole is an affine function (they need not be normal).
         push: value -> values of operands, if those follow from it.
+        joint: value -> density of all entries together, if these depend on each other.
+        alike: are all elements known to have one law?
         smooth: True if all elements are continuous, False if all have masses, None if neither.
     """
 
@@ -46,6 +48,8 @@ class Random:
     affine: bool = False
     push: Callable[[Any], Pushed] | None = None
     smooth: bool | None = None
+    joint: Callable[[Any], Any] | None = None
+    alike: bool = False
 
 
 @dataclasses.dataclass

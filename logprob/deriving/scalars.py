@@ -17,9 +17,9 @@ from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.images import Image, is_smooth, mapped
 from storax.logprob.deriving.laws import Finite, Law, at_once, point
 from storax.logprob.deriving.mixtures import Mixture, spread
-from storax.logprob.deriving.pieces import common, known_all, restricted, through, whole
+from storax.logprob.deriving.pieces import Branch, common, known_all, restricted, through, whole
 from storax.logprob.deriving.randoms import Random, Step
-from storax.logprob.deriving.registry import RULES, STRETCHES, refuse
+from storax.logprob.deriving.registry import RULES, STRETCHES, only_known, refuse
 
 MOST_COMPONENTS = 1024
 
@@ -39,7 +39,15 @@ def elementwise(step: Step) -> Random:
     if len(randoms) == 1 and step.name in STRETCHES:
         push = _pusher(step)
     affine = step.name in AFFINE and all(r.affine for r in randoms) and is_affine(step)
-    return step.random(deps, law=law, why=why, gaussian=gaussian, push=push, affine=affine, smooth=_smooth(law, step))
+    return step.random(deps, law=law, why=why, gaussian=gaussian, push=push, affine=affine, smooth=_smooth(law, step),
+                       alike=all(r.alike for r in randoms) and all(map(is_one_number, only_known(step))))  # fmt: skip
+
+
+def is_one_number(x: Any) -> bool:
+    """Is it the same number everywhere?"""
+    return np.ndim(x) == 0 or known_all(
+        lambda v, w: v == w, x, np.ravel(x)[0] if not isinstance(x, jax.core.Tracer) else 0
+    )
 
 
 AFFINE = {"add", "sub", "neg", "mul", "div", "convert_element_type", "select_n", "copy", "copy_p", "stop_gradient",
@@ -230,6 +238,13 @@ def mixed(step: Step) -> Law:
     return refuse("uses one draw several times" if shared else "combines several random quantities")  # type: ignore[no-any-return]
 
 
+def _reached(branches: Sequence[Branch], low: Any, high: Any) -> Sequence[Branch]:
+    """Those that numbers from `low` to `high` may lie in."""
+    found = [b for b in branches if not known_all(lambda v, e: v <= e, high, b.low)
+             and not known_all(lambda v, e: v >= e, low, b.high)]  # fmt: skip
+    return found or branches
+
+
 def _pusher(step: Step) -> Any:
     """From the value of a bijection to that of its argument, with the Jacobian."""
     place, r = step.one()
@@ -237,7 +252,10 @@ def _pusher(step: Step) -> Any:
     def push(y: Any) -> Any:
         if r.shape != step.shape:
             refuse("repeats a random quantity, so that its entries are linearly dependent")
-        (branch, *more) = STRETCHES[step.name](step, place)
+        branches = STRETCHES[step.name](step, place)
+        if r.law is not None:
+            branches = _reached(branches, *r.law.ends)
+        (branch, *more) = branches
         if more:
             refuse("takes the same value at several points, and its argument has dependent elements")
         if r.smooth is None:

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.errors import NotMeasurable, ShapeError
-from storax.logprob.deriving import gaussians
+from storax.logprob.deriving import branching, gaussians
 from storax.logprob.deriving.graphs import Node
 from storax.logprob.deriving.laws import Density, Given, close, combine
 from storax.logprob.deriving.randoms import Random
@@ -49,7 +49,12 @@ class Solver:
         """(log density, dimension) in arrays, whose entries sum to the joint log density and its dimension."""
         while self.left:
             if not (
-                self._settle_known() or self._settle_alone() or self._push() or self._gaussian() or self._sum_out()
+                self._settle_known()
+                or self._settle_alone()
+                or self._push()
+                or branching.settle(self)
+                or self._gaussian()
+                or self._sum_out()
             ):
                 self._refuse()
         return self.terms
@@ -86,6 +91,9 @@ class Solver:
             if is_draw and _is_plain_draw(o.node, self.walk):
                 self._done(o, _score_draw(o, self.walk))
                 self.learn(o.node, jnp.asarray(o.value, r.dtype))
+                return True
+            if not shared and r.joint is not None and not r.deps.independent:
+                self._done(o, r.joint(jnp.asarray(o.value, r.dtype)))
                 return True
             if shared or r.law is None or not r.deps.independent:
                 continue

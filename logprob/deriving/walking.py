@@ -119,7 +119,7 @@ def draw(node: Node, leaves: list[Any]) -> Random:
         why = f"{node.label} is a vector, whose entries depend on each other"
         return Random(node.shape, node.aval.dtype, deps, why=why, gaussian=gaussian, affine=smooth, smooth=smooth)
     return Random(node.shape, node.aval.dtype, deps, law=law, gaussian=_gaussian(node, one, leaves), affine=smooth,
-                  smooth=smooth)  # fmt: skip
+                  smooth=smooth, alike=all(np.ndim(x) == 0 for x in leaves) and not site.lanes)  # fmt: skip
 
 
 def _own(node: Node, leaves: list[Any]) -> Dependence:
