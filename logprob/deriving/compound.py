@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import storax.distributions as dist
+from storax.logprob.deriving import conjugate
 from storax.logprob.deriving.dependence import Dependence, union
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.graphs import Node
@@ -33,6 +34,10 @@ def draw(node: Node, leaves: list[Any]) -> Random:
     if type(blank) is dist.Normal and places == [0] and leaves[0].gaussian is not None:
         return _normal(node, leaves)
     (first, *more) = places
+    if not more and leaves[first].law is not None:
+        found = conjugate.draw(node, leaves, first, _own_events(node))
+        if found is not None:
+            return found
     few = leaves[first].law.finite if leaves[first].law is not None and leaves[first].law.is_discrete else None
     if few is None or more:
         return _waiting(node, leaves, "is a draw whose parameters are random and have no value")

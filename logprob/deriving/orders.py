@@ -144,7 +144,7 @@ def _(step: Step) -> Random:
 
 @rule("argmax", "argmin")
 def _(step: Step) -> Random:
-    """Of numbers of one law each is as likely; Gumbel numbers race by their locations, exponential ones by their rates."""
+    """Numbers of one law are equally likely; Gumbel numbers race by their locations, exponential ones by rate."""
     r = _continuous(step)
     (axis,) = step.params["axes"]
     n = r.shape[axis]
