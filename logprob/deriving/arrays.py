@@ -385,8 +385,9 @@ def _(step: Step) -> Random:
 def _known_selection(step: Step, which: Any, cases: list[Any]) -> Random:
     picked = np.broadcast_to(which, step.shape).astype(int)
     only = np.unique(picked)
-    if len(only) == 1 and isinstance(cases[only[0]], Random):
-        return cases[only[0]]  # type: ignore[no-any-return]
+    if len(only) == 1:
+        case = cases[only[0]]
+        return case if isinstance(case, Random) else jnp.broadcast_to(case, step.shape)  # type: ignore[return-value]
     parts = []
     for k, c in enumerate(cases):
         if isinstance(c, Random):

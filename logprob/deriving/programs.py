@@ -12,6 +12,7 @@ import numpy as np
 
 from storax import supports
 from storax.distributions.base import Distribution
+from storax.distributions.derived import support_of_shapes
 from storax.errors import ArgumentTypeError, NotMeasurable
 from storax.handlers import seed
 from storax.logprob.deriving import arrays, graphs
@@ -35,19 +36,26 @@ class Derived(Distribution):
     `batch_shape` has the axes of the output if its entries are independent of each other; else they are its event.
     """
 
-    function: Callable[..., Any] = static()
+    function: Any = static(default=None)
     args: Any = ()
     kwargs: Any = static(default=())
+    axes: int = static(default=-1)  # of one value
+    counts: bool = static(default=False)  # has every value a mass?
 
     def __post_init__(self) -> None:
-        pass
+        if self.axes < 0:  # newly made
+            r = self._random()
+            elementwise = r.law is not None and r.deps.independent
+            object.__setattr__(self, "axes", 0 if elementwise else len(r.shape))
+            object.__setattr__(self, "counts", r.law.is_discrete if r.law is not None else r.smooth is False)
 
     @property
     def name(self) -> str:
         return getattr(self.function, "__name__", "program")
 
     def _program(self) -> Any:
-        return stage(self.function, self.args, dict(self.kwargs))
+        args = jax.tree.map(_some, self.args)
+        return stage(self.function, args, dict(self.kwargs))
 
     def _node(self) -> graphs.Node:
         staged = self._program()
@@ -67,38 +75,30 @@ class Derived(Distribution):
         return r
 
     @property
-    def _elementwise(self) -> bool:
-        r = self._random()
-        return r.law is not None and r.deps.independent
+    def event_dim(self) -> int:  # type: ignore[override]
+        return self.axes
+
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        return self.counts
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
-        r = self._random()
-        return r.shape if r.law is not None and r.deps.independent else ()
+        return () if self.event_dim else self._random().shape
 
     @property
     def event_shape(self) -> tuple[int, ...]:
-        r = self._random()
-        return () if r.law is not None and r.deps.independent else r.shape
-
-    @property
-    def event_dim(self) -> int:  # type: ignore[override]
-        return len(self.event_shape)
+        return self._random().shape if self.event_dim else ()
 
     @property
     def dtype(self) -> Any:
         return self._random().dtype
 
     @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
-        r = self._random()
-        return r.law.is_discrete if r.law is not None else r.smooth is False
-
-    @property
     def reparameterized(self) -> bool:  # type: ignore[override]
         return False
 
-    @property
+    @support_of_shapes
     def support(self) -> supports.Support:
         r = self._random()
         if r.law is None or not r.deps.independent:
@@ -163,6 +163,11 @@ class Derived(Distribution):
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(map(supports.show, self.args))})"
+
+
+def _some(x: Any) -> Any:
+    """An array in the place of one of which only the shape is known."""
+    return jnp.zeros(x.shape, x.dtype) if isinstance(x, jax.ShapeDtypeStruct) else x
 
 
 def _as(v: Any, law: Law) -> Any:
