@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax import supports
-from storax.distributions.base import Distribution
+from storax.distributions.base import Distribution, is_known
 from storax.distributions.derived import support_of_shapes
 from storax.errors import ArgumentTypeError, NotMeasurable
 from storax.handlers import seed
@@ -106,6 +106,9 @@ class Derived(Distribution):
         low, high = r.law.ends
         if r.dtype == bool:
             return supports.boolean
+        if not (r.law.is_discrete or (is_known(low) and is_known(high))):  # perhaps infinite
+            low, high = (jnp.broadcast_to(jnp.asarray(e, r.dtype), r.shape) for e in (low, high))
+            return supports.between(low, high)
         return supports.range_between(_plain(low), _plain(high), r.law.is_discrete)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
