@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
+from storax.logprob.deriving.laws import is_known
 from storax.logprob.deriving.pieces import Piece, apply, combined, known_all, still, through
 from storax.logprob.deriving.randoms import Step
 from storax.logprob.deriving.registry import STRETCHES, refuse
@@ -87,8 +89,9 @@ def _selected(step: Step, parts: Mapping[int, Piece]) -> Piece:
     """where(predicate, a, b): on this stretch the predicate is constant."""
     which = parts[0].at_low if 0 in parts else step.inputs[0]
     stretch = next(iter(parts.values()))
-    if known_all(lambda a, b: a == b, which, jnp.ravel(which)[0]) if not hasattr(which, "aval") or True else False:
-        k = 1 + int(jnp.ravel(jnp.asarray(which))[0])
+    numbers = np.ravel(which) if is_known(which) else np.zeros(0)
+    if len(numbers) and (numbers == numbers[0]).all():
+        k = 1 + int(numbers[0])
         return parts[k] if k in parts else still(stretch, step.inputs[k])
     return refuse("selects by a predicate that is not known")  # type: ignore[no-any-return]
 
