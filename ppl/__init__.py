@@ -14,6 +14,7 @@ True
 
 from storax import bijections, distributions, errors, logprob, supports
 from storax.distributions import *  # noqa: F403
+from storax.errors import NotMeasurable
 from storax.handlers import Trace, block, condition, do, mask, replay, scale, scope, seed, substitute, trace
 from storax.language import deterministic, factor, rv, sample
 from storax.logprob import Density, check, distribution, log_density, log_likelihood, unconstrain
@@ -28,6 +29,7 @@ __all__ = [  # noqa: PLE0604
     *distributions.__all__,
     "Density",
     "Model",
+    "NotMeasurable",
     "Posterior",
     "Trace",
     "bijections",

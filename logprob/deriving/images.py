@@ -107,7 +107,9 @@ class Image(Law):
         from_x = between(self.root, x, p.high, not strict, p.high_in)
         to_x = between(self.root, p.low, x, p.low_in, not strict)
         part = p.if_rising(from_x, to_x) if upper else p.if_rising(to_x, from_x)
-        everything = (y < p.least) if upper else (y > p.most)
+        end = p.least if upper else p.most
+        has_end = p.if_rising(p.low_in, p.high_in) if upper else p.if_rising(p.high_in, p.low_in)
+        everything = ((y < end) if upper else (y > end)) | ((y == end) & (not strict or ~np.bool_(has_end)))
         nothing = (y > p.most) if upper else (y < p.least)
         return jnp.where(everything, self.mass(p), jnp.where(nothing, -jnp.inf, part))
 

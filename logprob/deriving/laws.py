@@ -17,7 +17,6 @@ import numpy as np
 
 from storax import supports
 from storax.distributions.special import log1mexp
-from storax.errors import NotMeasurable
 from storax.primitives import Site
 
 Density = tuple[jax.Array, Any]  # (log density, dimension)
@@ -188,9 +187,10 @@ class Moved(Law):
         return Finite(values, mass, self.shape, self.dtype)
 
     def icdf(self, q: jax.Array) -> jax.Array:
-        if not hasattr(self.base, "icdf"):
-            raise NotMeasurable("no quantile function")
-        return self.f(self.base.icdf(self.fill(q)))
+        from storax.logprob.deriving.images import search_quantile
+
+        find = getattr(self.base, "icdf", None)
+        return self.f(find(self.fill(q)) if find is not None else search_quantile(self.base, self.fill(q)))
 
 
 def at_once(*arrays: Any) -> Any:
@@ -240,12 +240,11 @@ def float_of(law: Law) -> Any:
 def close(y: Any, value: Any) -> jax.Array:
     """Is y this number, but for rounding?"""
     y, value = jnp.asarray(y), jnp.asarray(value)
-    if not jnp.issubdtype(jnp.result_type(y, value), jnp.floating):
+    floats = [x.dtype for x in (y, value) if jnp.issubdtype(x.dtype, jnp.floating)]
+    if not floats:
         return y == value
-    eps = jnp.finfo(jnp.promote_types(y.dtype, jnp.float32) if y.dtype == value.dtype else value.dtype).eps
-    if not jnp.issubdtype(value.dtype, jnp.floating):
-        return y == value
-    return jnp.isfinite(y) & (jnp.abs(y - value) <= 8 * eps * jnp.abs(value)) | (y == value)
+    eps = max(float(jnp.finfo(d).eps) for d in floats)
+    return (jnp.isfinite(y) & (jnp.abs(y - value) <= 8 * eps * jnp.abs(value))) | (y == value)
 
 
 def log_sum(terms: Any, axis: int = 0) -> jax.Array:
@@ -265,4 +264,4 @@ def combine(densities: Sequence[Density]) -> Density:
     dims = jnp.stack([jnp.broadcast_to(jnp.asarray(d), scores.shape[1:]) for _, d in densities])
     dims = jnp.where(scores > -jnp.inf, dims, 1 << 20)
     least = dims.min(0)
-    return log_sum(jnp.where(dims == least, scores, -jnp.inf)), jnp.where(least == 1 << 20, 1, least)
+    return log_sum(jnp.where(dims == least[None], scores, -jnp.inf)), jnp.where(least == 1 << 20, 1, least)

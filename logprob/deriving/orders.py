@@ -82,7 +82,9 @@ def _counts(below: Any, above: Any, which: list[int]) -> Any:
     total = jnp.zeros((1, *shape), below.dtype)
     for i in which:
         total = log_sum(
-            jnp.stack([jnp.concatenate([total + above[i], none]), jnp.concatenate([none, total + below[i]])])
+            jnp.stack(
+                [jnp.concatenate([total + above[i][None], none]), jnp.concatenate([none, total + below[i][None]])]
+            )
         )
     return total
 

@@ -161,15 +161,35 @@ def _of_one(step: Step) -> Law:
         assert few is not None
         return listed(step, place, few)
     if step.name in STRETCHES:
-        f = lambda x: step.run(*[x if i == place else v for i, v in enumerate(step.inputs)])  # noqa: E731
-        typed = lambda x: f(jnp.asarray(x, r.dtype))  # noqa: E731
-        return mapped(Image.of(law), typed, STRETCHES[step.name](step, place), step.aval.dtype, step.name)
+        return mapped(
+            Image.of(law),
+            function_of(step, place, r.dtype),
+            STRETCHES[step.name](step, place),
+            step.aval.dtype,
+            step.name,
+        )
     if step.name in SPECIAL:
         return SPECIAL[step.name](step, place, Image.of(law))
     few = law.finite
     if few is not None:
         return listed(step, place, few)
     return refuse(f"has no rule for a random argument at place {place}")  # type: ignore[no-any-return]
+
+
+def function_of(step: Step, place: int, dtype: Any) -> Any:
+    """The equation as a function of the input at a place.
+
+    Of whole numbers it is one of real numbers, too: of the ends of a range, which may be infinite.
+    """
+
+    def f(x: Any) -> Any:
+        x = jnp.asarray(x)
+        real = jnp.issubdtype(x.dtype, jnp.floating) and not jnp.issubdtype(dtype, jnp.floating)
+        kind = x.dtype if real else dtype
+        return step.run(*[jnp.asarray(x if i == place else v, kind) if real or i == place else v
+                          for i, v in enumerate(step.inputs)])  # fmt: skip
+
+    return f
 
 
 def _first(y: Any, shape: tuple[int, ...]) -> Any:

@@ -154,7 +154,7 @@ def convolved(few: Finite, axes: tuple[int, ...], shape: tuple[int, ...], dtype:
     start = jnp.full((size, *shape), -jnp.inf, mass.dtype).at[0].set(0.0)
 
     def add(total: Any, term: Any) -> tuple[Any, None]:
-        shifted = [jnp.concatenate([jnp.full((k, *shape), -jnp.inf, total.dtype), total[: size - k]]) + term[k]
+        shifted = [jnp.concatenate([jnp.full((k, *shape), -jnp.inf, total.dtype), total[: size - k]]) + term[k][None]
                    for k in range(width)]  # fmt: skip
         return log_sum(jnp.stack(shifted)), None
 
