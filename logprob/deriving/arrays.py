@@ -11,7 +11,7 @@ import numpy as np
 from storax.errors import NotMeasurable
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
-from storax.logprob.deriving import sums
+from storax.logprob.deriving import sums, trajectories
 from storax.logprob.deriving.algebra import Extreme, NormalLaw
 from storax.logprob.deriving.cutting import SPECIAL
 from storax.logprob.deriving.dependence import union
@@ -19,13 +19,15 @@ from storax.logprob.deriving.laws import Finite, Law, close, log_sum, point
 from storax.logprob.deriving.mixtures import Chosen
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import RULES, STRETCHES, refuse, rule
+from storax.logprob.deriving.walking import LOOPS
 from storax.logprob.deriving.scalars import elementwise, gaussian_of, mixed
 
 SELECT = "select_n"
 
 
 def install() -> None:
-    """Every elementwise primitive has the same rule."""
+    """Every elementwise primitive has the same rule; loops have theirs."""
+    LOOPS["scan"] = trajectories.scan
     both = ["max", "min", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "xor", "rem", "nextafter", "atan2"]
     for name in {*STRETCHES, *SPECIAL, *both}:
         RULES.setdefault(name, elementwise)

@@ -112,6 +112,20 @@ class Given(Law):
         return self.ask("icdf", q)
 
 
+class Flat(Law):
+    """Numbers whose law counts elsewhere: what matters is only whether their values follow."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape, self.dtype = tuple(shape), jnp.dtype(dtype)
+        self.is_discrete = not jnp.issubdtype(dtype, jnp.floating)
+
+    def density(self, y: jax.Array) -> Density:
+        return jnp.zeros(self.shape), 0
+
+    def tail(self, y: jax.Array, upper: bool = False, strict: bool | None = None) -> jax.Array:
+        raise NotMeasurable("depends on a quantity of a loop whose value does not follow")
+
+
 def is_number(x: Any) -> bool:
     return is_known(x) and not isinstance(x, jax.ShapeDtypeStruct)
 
