@@ -60,6 +60,8 @@ def condition(step: Solved, tokens: Sequence[Node], cov: Any, hidden: Sequence[R
     shared = [s for s in solver.settled if s.place in replaced]
     kept = [t for i, t in enumerate(solver.terms) if i not in replaced]
     seen = [s.random for s in shared]
+    if not seen and not hidden:
+        return total(kept), None, None
     mean, a, sigma = moments([*seen, *hidden], tokens, cov)
     n = sum(int(np.prod(r.shape)) for r in seen)
     h, f = a[:n], a[n:]
@@ -75,5 +77,5 @@ def condition(step: Solved, tokens: Sequence[Node], cov: Any, hidden: Sequence[R
     after = f @ (rest @ sigma @ rest.T) @ f.T
     # A variance that is rounding alone is none: what was observed determines that number.
     real = jnp.diagonal(after) > 64 * jnp.finfo(a.dtype).eps * jnp.diagonal(prior)
-    after = jnp.where(real[:, None] & real, 0.5 * (after + after.T), 0.0)
+    after = jnp.where(real[:, None] & real[None], 0.5 * (after + after.T), 0.0)
     return total([*kept, (score, n)]), mean[n:] + f @ (gain @ (y - mean[:n])), after

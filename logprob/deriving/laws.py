@@ -277,6 +277,11 @@ def combine(densities: Sequence[Density]) -> Density:
     if all(isinstance(d, int) for _, d in densities) and len({d for _, d in densities}) == 1:
         return log_sum(scores), densities[0][1]
     dims = jnp.stack([jnp.broadcast_to(jnp.asarray(d), scores.shape[1:]) for _, d in densities])
+    return lowest(scores, dims)
+
+
+def lowest(scores: Any, dims: Any) -> tuple[jax.Array, jax.Array]:
+    """The sum of measures along axis 0, of those of the lowest dimension where they are not 0."""
     dims = jnp.where(scores > -jnp.inf, dims, 1 << 20)
     least = dims.min(0)
-    return log_sum(jnp.where(dims == least, scores, -jnp.inf)), jnp.where(least == 1 << 20, 1, least)
+    return log_sum(jnp.where(dims == least[None], scores, -jnp.inf)), jnp.where(least == 1 << 20, 1, least)

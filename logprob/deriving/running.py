@@ -13,7 +13,7 @@ from storax import recurrences
 from storax.errors import NotMeasurable
 from storax.logprob.deriving.filtering import log_normal, moments
 from storax.logprob.deriving.graphs import Node
-from storax.logprob.deriving.laws import Density, close, combine, is_known
+from storax.logprob.deriving.laws import Density, close, is_known, lowest
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.solving import Observation, Solver
 from storax.logprob.deriving.states import MOST_STATES, Kinds, State, Stepper
@@ -61,16 +61,16 @@ class Run:
             self.pushed = [Observation(self.body.carry[j], v) for j, v in self.finals.items()]
             return
         kinds, state = self._start()
-        t, done = 0, []
+        t, done, closed = 0, [], False
         while t < self.body.length:
-            planned = self._plan(kinds, state, t)
+            planned = kinds if closed else self._planned(kinds, state, t)
             if _is_stable(planned, kinds):
                 state, out = self._rest(kinds, state, t)
                 done.append(out)
                 break
             if t > self.body.k + 2:
                 raise NotMeasurable("has carries that are known in some steps and random in others")
-            planned = self._closed(planned, state, t)
+            planned, closed = self._closed(planned, t)
             xs, ys = self._slices(t)
             state, *out = self.stepper.step(kinds, planned, state, xs, ys)
             done.append(jax.tree.map(lambda x: jnp.asarray(x)[None], out))
@@ -122,24 +122,45 @@ class Run:
     def _slices(self, t: int) -> tuple[list[Any], list[Any]]:
         return [None if x is None else x[t] for x in self.xs], [y[t] for y in self.ys]
 
+    def _planned(self, kinds: Kinds, state: State, t: int) -> Kinds:
+        try:
+            planned = self._plan(kinds, state, t)
+        except NotMeasurable:
+            if t:
+                raise
+            planned = None
+        if t == 0 and (planned is None or not _is_stable(planned, kinds)):
+            found: list[Kinds] = []  # a known start shows more than one that is traced
+            look = lambda ys: found.append(self.stepper.plan(kinds, state, self._slices(0)[0], ys))  # noqa: E731
+            jax.eval_shape(look, self._slices(0)[1])
+            (planned,) = found
+        assert planned is not None
+        return planned
+
     def _plan(self, kinds: Kinds, state: State, t: int) -> Kinds:
         found: list[Kinds] = []
         look = lambda s, xs, ys: found.append(self.stepper.plan(kinds, s, xs, ys))  # noqa: E731
         jax.eval_shape(look, state, *self._slices(t))
         return found[0]
 
-    def _closed(self, kinds: Kinds, state: State, t: int) -> Kinds:
-        """With all values that later steps can reach."""
-        while kinds.places("few") and t + 1 < self.body.length:
-            sizes = [self.body.avals[j] for j in kinds.places("known")]
-            blank = State([jnp.zeros(a.shape, a.dtype) for a in sizes], None, None, None, None)
-            later = self._plan(kinds, blank, t + 1)
-            if later.of != kinds.of or set(later.values) <= set(kinds.values):
-                return kinds
-            kinds = kinds._replace(values=tuple(dict.fromkeys([*kinds.values, *later.values])))
-            if len(kinds.values) > MOST_STATES:
+    def _closed(self, kinds: Kinds, t: int) -> tuple[Kinds, bool]:
+        """With all values that later steps can reach, and whether the kinds stay what they are."""
+        if not kinds.places("few"):
+            return kinds, False
+        sizes = [self.body.avals[j] for j in kinds.places("known")]
+        blank = State([jnp.zeros(a.shape, a.dtype) for a in sizes], None, None, None, None)
+        reached = new = dict.fromkeys(kinds.values)
+        for _ in range(t + 1, self.body.length):
+            later = self._plan(kinds._replace(values=tuple(new)), blank, t + 1)
+            if later.of != kinds.of:
+                return kinds, False
+            new = {v: None for v in later.values if v not in reached}
+            if not new:
+                break
+            reached = reached | new
+            if len(reached) > MOST_STATES:
                 raise NotMeasurable(f"has carries with more than {MOST_STATES} values")
-        return kinds
+        return kinds._replace(values=tuple(reached)), True
 
     def _rest(self, kinds: Kinds, state: State, t: int) -> tuple[State, Any]:
         leaves, tree = jax.tree.flatten(state)
@@ -191,7 +212,7 @@ class Run:
                 column = np.array([v[n] for v in kinds.values]).astype(self.body.avals[j].dtype)
                 hit = hit & close(jnp.ravel(jnp.asarray(self.finals[j])), column)
         score = jnp.where(hit, state.score, -jnp.inf)
-        self.terms.append(combine([(score[i], state.dim[i]) for i in range(len(kinds.values))]))
+        self.terms.append(lowest(score, state.dim))
 
 
 def _is_stable(planned: Kinds, kinds: Kinds) -> bool:

@@ -166,11 +166,8 @@ class Solver:
             except NotMeasurable as error:
                 whys.append((o, str(error)))
                 continue
-            for i, v in operands:
-                v, whole = _as_whole(v, o.node.inputs[i])
-                score = jnp.where(whole, score, -jnp.inf)
-                self.left.append(Observation(o.node.inputs[i], v))
             self._done(o, (score, 0))
+            self.left += [Observation(o.node.inputs[i], v) for i, v in operands]
             return True
         self.whys = whys
         return False
@@ -246,16 +243,6 @@ def total(terms: Sequence[Density]) -> Density:
     whole = jnp.stack(sums) if sums else jnp.zeros(1)
     dims = [jnp.sum(jnp.broadcast_to(jnp.asarray(d), jnp.shape(t))) for t, d in terms]
     return jnp.where(jnp.any(whole == -jnp.inf), -jnp.inf, jnp.sum(whole)), sum(dims, jnp.zeros((), int))
-
-
-def _as_whole(value: Any, node: Node) -> tuple[Any, Any]:
-    """A value found for integers, in their dtype, and whether it is whole."""
-    value = jnp.asarray(value)
-    if not jnp.issubdtype(node.aval.dtype, jnp.integer) or not jnp.issubdtype(value.dtype, jnp.floating):
-        return value, True
-    near = jnp.round(value)
-    fits = close(value, near)
-    return jnp.where(fits, near, 0).astype(node.aval.dtype), fits
 
 
 def _depends_on_draws(node: Node) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 from storax.errors import NotMeasurable
 from storax.logprob.deriving.filtering import condition
 from storax.logprob.deriving.graphs import Node, known
-from storax.logprob.deriving.laws import combine, is_known
+from storax.logprob.deriving.laws import is_known, lowest
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.solving import total
 from storax.logprob.deriving.stepping import Body, Solved, stand_in
@@ -65,7 +65,9 @@ class Stepper:
             if kind == "known":
                 carry.append(known(next(given)))
             elif kind == "few":
-                carry.append(known(jnp.asarray(next(values), aval.dtype).reshape(aval.shape)))
+                value = next(values)
+                value = value if isinstance(value, jax.Array) else np.asarray(value, aval.dtype)  # stays known
+                carry.append(known(value.reshape(aval.shape)))
             elif kind == "gauss":
                 size = int(np.prod(aval.shape))
                 carry.append(stand_in(aval, state.mean[start : start + size].reshape(aval.shape)))
@@ -110,7 +112,8 @@ class Stepper:
                 out.append("gauss")
             else:
                 values = self._values(j, kinds, state, xs)
-                if values is None and why is not None and self._is_given(j, kinds, state, xs):
+                follows = not isinstance(r, Random) if why is None else self._is_given(j, kinds, state, xs)
+                if values is None and follows:
                     out.append("known")
                 elif values is None:
                     raise why or NotMeasurable(f"has a carry (number {j}) that does not follow from what is observed, "
@@ -180,7 +183,8 @@ class Stepper:
 
     def _filtered(self, step: Any, tokens: Any, cov: Any, hidden: list[Any]) -> Any:
         hidden = [r if isinstance(r, Random) else _certain(r) for r in hidden]
-        return condition(step, tokens, cov, hidden)
+        density, mean, cov = condition(step, tokens, cov, hidden)
+        return (density, mean, cov) if hidden else (density, None, None)
 
     def _given(self, step: Solved, after: Kinds) -> list[Any]:
         values = [step[j] for j in after.places("known")]
@@ -222,10 +226,7 @@ class Stepper:
             if "out_axes" not in str(error):
                 raise
             raise NotMeasurable("has a carry that depends on another one of few values that are not given") from None
-        score = state.score[:, None] + score
-        dim = state.dim[:, None] + dim
-        out = combine([(score[i], dim[i]) for i in range(len(before.values))])
-        new = State(given, None, None, out[0], jnp.asarray(out[1]) + jnp.zeros(len(after.values), int))
+        new = State(given, None, None, *lowest(state.score[:, None] + score, state.dim[:, None] + dim))
         return new, (jnp.zeros(()), jnp.zeros((), int)), opened, [None] * len(self.rest)
 
     def _arrays(self, kinds: Kinds) -> list[Any]:
