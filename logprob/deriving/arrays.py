@@ -19,8 +19,8 @@ from storax.logprob.deriving.laws import Finite, Law, close, log_sum, point
 from storax.logprob.deriving.mixtures import Chosen
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import RULES, STRETCHES, refuse, rule
-from storax.logprob.deriving.walking import LOOPS
 from storax.logprob.deriving.scalars import elementwise, gaussian_of, mixed
+from storax.logprob.deriving.walking import LOOPS
 
 SELECT = "select_n"
 
@@ -46,7 +46,7 @@ def _(step: Step) -> Random:
     law, why = _moved_law(step, r)
     size = int(np.prod(step.shape))
     push = None
-    if size == int(np.prod(r.shape)) and deps.count() == r.deps.count():
+    if size == int(np.prod(r.shape)) and (size == 1 or _permutes(step, r)):
         push = lambda y: ([(place, _fill(step, r, y))], 0.0)  # noqa: E731
     return step.random(deps, law=law, why=why or r.why, gaussian=gaussian, push=push, affine=r.affine, smooth=r.smooth,
                        alike=r.alike)  # fmt: skip
@@ -69,6 +69,12 @@ def positions(step: Step, r: Random) -> np.ndarray[Any, Any] | None:
     with jax.ensure_compile_time_eval():
         ids = jnp.arange(int(np.prod(r.shape)), dtype=jnp.int32).reshape(r.shape)
         return np.asarray(step.evaluate([ids, *step.inputs[1:]])[step.output])
+
+
+def _permutes(step: Step, r: Random) -> bool:
+    """Is every entry moved to one place, for sure?"""
+    where = positions(step, r)
+    return where is not None and len(np.unique(where)) == where.size == int(np.prod(r.shape))
 
 
 def _fill(step: Step, r: Random, y: Any) -> Any:

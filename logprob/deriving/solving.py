@@ -224,7 +224,11 @@ class Solver:
     def _refuse(self) -> None:
         o = self.left[0]
         r = self.walk(o.node)
-        why = self.loop_whys.get(id(o.node.siblings)) or r.why or next((w for other, w in getattr(self, "whys", []) if other is o), "")
+        why = (
+            self.loop_whys.get(id(o.node.siblings))
+            or r.why
+            or next((w for other, w in getattr(self, "whys", []) if other is o), "")
+        )
         shared = [x for x in self.left[1:] if not r.deps.disjoint(self.walk(x.node).deps)]
         if not why and shared:
             why = f"shares draws with {shared[0].node.label}, and does not determine them"

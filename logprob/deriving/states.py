@@ -83,7 +83,7 @@ class Stepper:
               after: dict[int, Any]) -> Any:  # fmt: skip
         outputs, carry, nodes, tokens = self._inputs(kinds, few, state, xs)
         observed = {self.body.k + i: y for i, y in zip(self.observed, ys, strict=True)} | after
-        return Solved(outputs, observed, self.make, self.call), carry, nodes, tokens
+        return Solved(outputs, self.body.k, observed, self.make, self.call), carry, nodes, tokens
 
     # --- what the carries are after a step
 

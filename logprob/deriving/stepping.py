@@ -73,21 +73,23 @@ class Solved:
     """A step with its observed outputs solved for: `walk` knows what follows.
 
     Args:
-        outputs: the nodes of one step.
+        outputs: the nodes of one step, of which the first `k` are its carries.
         observed: which output -> its value.
 
     Raises:
         NotMeasurable: their density cannot be derived, or does not exist.
     """
 
-    def __init__(self, outputs: Sequence[Node], observed: dict[int, Any], make: Callable[..., Any], call: str) -> None:
+    def __init__(
+        self, outputs: Sequence[Node], k: int, observed: dict[int, Any], make: Callable[..., Any], call: str
+    ) -> None:
         from storax.logprob.deriving.solving import Observation
 
         values = {i: jnp.asarray(v, outputs[i].aval.dtype) for i, v in observed.items()}
         before = Walk({})
         for i, node in enumerate(outputs):
             floating = jnp.issubdtype(node.aval.dtype, jnp.floating)
-            if i in observed and floating and not isinstance(before(node), Random):
+            if i >= k and i in observed and floating and not isinstance(before(node), Random):
                 raise NotMeasurable("has an observed output that is not random, given the steps before")
         self.outputs = outputs
         self.solver = make([Observation(outputs[i], v) for i, v in values.items()], {}, call, determine=True)

@@ -27,7 +27,7 @@ def token(node: Node) -> Node:
         ids = Dependence({made: np.zeros(1, int)})
         made.stand_in = Random((), made.aval.dtype, ids, law=Flat((), made.aval.dtype), smooth=True)
         first.loop_token = made  # type: ignore[attr-defined]
-    return first.loop_token  # type: ignore[attr-defined,no-any-return]
+    return first.loop_token  # type: ignore[attr-defined]
 
 
 def scan(step: Step, node: Node, walk: Walk) -> Random:
@@ -83,14 +83,15 @@ class Path:
 
     def _look(self, f: Any) -> Any:
         """f(carry, xs) of one step, in shapes only."""
-        found = []
-        jax.eval_shape(lambda c, x: found.append(f(c, x)) or 0, *self._shapes())
+        found: list[Any] = []
+        jax.eval_shape(lambda c, x: found.append(f(c, x)), *self._shapes())
         return found[0]
 
     def _hidden(self) -> set[int]:
         """The carries that are random before some step."""
         hidden = {j for j, r in enumerate(self.init) if self.carries[j] and isinstance(r, Random)}
         while True:
+
             def more(c: Any, x: Any, now: Any = frozenset(hidden)) -> set[int]:
                 outputs, *_ = self._nodes(c, x, set(now))
                 walk = Walk({})
@@ -103,12 +104,13 @@ class Path:
 
     def smooth(self) -> bool | None:
         """Are all elements continuous, given the steps before?"""
+
         def look(c: Any, x: Any) -> bool | None:
             outputs, *_ = self._nodes(c, x, set())
             r = Walk({})(outputs[self.node.output])
             return r.smooth if isinstance(r, Random) else None
 
-        return self._look(look)  # type: ignore[no-any-return]
+        return self._look(look)
 
     def gaussian(self) -> Gaussian | None:
         """The output as an affine function of the noise of all steps; None if it is none."""

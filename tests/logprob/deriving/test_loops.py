@@ -24,7 +24,7 @@ def _double():
 
 
 def log_prob(f, y, *args):
-    return sx.distribution(f)(*args).log_prob(jnp.asarray(y))
+    return jax.jit(lambda y, *args: sx.distribution(f)(*args).log_prob(y))(jnp.asarray(y), *args)
 
 
 def joint(f, values):
@@ -259,7 +259,7 @@ def level_moments(a, q, r, n, p0=0.0, m0=0.3):
 
 
 def test_kalman_filter_and_its_gradient():
-    f = lambda a, q, r: local_level(a, q, r)[1]  # noqa: E731
+    f = lambda a, q, r: local_level(a, q, r)[1]
     mean, _, cov = level_moments(0.9, 0.7, 0.4, 5)
     np.testing.assert_allclose(log_prob(f, Y, 0.9, 0.7, 0.4), normal(Y, mean, cov), rtol=1e-12)
     check_grads(lambda a, q, r, y: log_prob(f, y, a, q, r), (0.9, 0.7, 0.4, jnp.asarray(Y)), 1, ["rev"], rtol=1e-6)
@@ -268,7 +268,7 @@ def test_kalman_filter_and_its_gradient():
 def test_kalman_filter_costs_as_many_steps_as_there_are():
     y = np.cumsum(np.sin(np.arange(400.0)))
     mean, _, cov = level_moments(0.9, 0.7, 0.4, 400)
-    f = lambda: local_level(0.9, 0.7, 0.4, n=400)[1]  # noqa: E731
+    f = lambda: local_level(0.9, 0.7, 0.4, n=400)[1]
     np.testing.assert_allclose(log_prob(f, y), normal(y, mean, cov), rtol=1e-9)
 
 
@@ -309,7 +309,7 @@ def test_several_hidden_carries_observed_through_a_map():
 
 
 def test_last_carry_of_a_hidden_path():
-    last = lambda: local_level(0.9, 0.7, 0.4)[0]  # noqa: E731
+    last = lambda: local_level(0.9, 0.7, 0.4)[0]
     mean, x, cov = level_moments(0.9, 0.7, 0.4, 5)
     np.testing.assert_allclose(log_prob(last, 0.7), norm(0.7, mean[-1], np.sqrt(x[-1, -1])), rtol=1e-12)
     law = sx.distribution(last)()
@@ -325,13 +325,25 @@ def test_last_carry_of_a_hidden_path():
 
 
 def test_parts_of_a_path_and_sums_of_it():
-    path = lambda: local_level(0.9, 0.7, 0.4)[1]  # noqa: E731
+    path = lambda: local_level(0.9, 0.7, 0.4)[1]
     mean, _, cov = level_moments(0.9, 0.7, 0.4, 5)
     np.testing.assert_allclose(log_prob(lambda: path()[1:], Y[1:]), normal(Y[1:], mean[1:], cov[1:, 1:]), rtol=1e-12)
     expected = norm(0.7, mean.sum(), np.sqrt(cov.sum()))
     np.testing.assert_allclose(log_prob(lambda: path().sum(), 0.7), expected, rtol=1e-12)
     expected = normal(np.log(np.exp(Y)), mean, cov) - Y.sum()
     np.testing.assert_allclose(log_prob(lambda: jnp.exp(path()), np.exp(Y)), expected, rtol=1e-12)
+
+
+def test_a_last_carry_under_maps_and_in_a_sum():
+    last = lambda: local_level(0.9, 0.7, 0.4)[0]
+    mean, x, _ = level_moments(0.9, 0.7, 0.4, 5)
+    m, v = mean[-1], x[-1, -1]
+    np.testing.assert_allclose(log_prob(lambda: last() + rv(N(0.0, 2.0)), 0.7), norm(0.7, m, np.sqrt(v + 4)))
+    expected = np.logaddexp(norm(0.7, m, np.sqrt(v)), norm(-0.7, m, np.sqrt(v)))
+    np.testing.assert_allclose(log_prob(lambda: jnp.abs(last()), 0.7), expected, rtol=1e-12)
+    flipped = lambda: jnp.flip(run(lambda x, _: 2 * (rv(sx.Cauchy(x, 1.0)),), 0.0)[1])
+    expected = stats.cauchy(np.array([0.0, *Y[:-1]])).logpdf(Y).sum()
+    np.testing.assert_allclose(log_prob(flipped, Y[::-1]), expected, rtol=1e-12)
 
 
 def test_observations_made_after_the_loop():
@@ -378,7 +390,7 @@ def enumerated(start, emit, y):
 
 
 def test_forward_algorithm():
-    f = lambda: hidden(0, lambda z: rv(N(jnp.asarray(MU)[z], 0.5 + 0.1 * z)))[1]  # noqa: E731
+    f = lambda: hidden(0, lambda z: rv(N(jnp.asarray(MU)[z], 0.5 + 0.1 * z)))[1]
     expected = enumerated([1, 0, 0], lambda z, v: norm(v, MU[z], 0.5 + 0.1 * z), Y[:4])
     np.testing.assert_allclose(log_prob(f, Y[:4]), expected, rtol=1e-12)
 
@@ -393,14 +405,14 @@ def test_forward_algorithm_from_a_random_start_and_its_gradient():
 
 
 def test_states_with_an_atom_win_over_those_with_a_density():
-    f = lambda: hidden(0, lambda z: jnp.where(z == 1, 0.0, rv(N(0.0, 1.0))), n=3)[1]  # noqa: E731
+    f = lambda: hidden(0, lambda z: jnp.where(z == 1, 0.0, rv(N(0.0, 1.0))), n=3)[1]
     paths = [P[0, a] * P[a, 1] * P[1, c] for a in (0, 2) for c in (0, 2)]
     expected = np.log(sum(paths)) + norm(0.4) + norm(-0.3)
     np.testing.assert_allclose(log_prob(f, [0.4, 0.0, -0.3]), expected, rtol=1e-12)
 
 
 def test_last_state():
-    last = lambda: hidden(1, lambda z: z)[0]  # noqa: E731
+    last = lambda: hidden(1, lambda z: z)[0]
     np.testing.assert_allclose(log_prob(last, 2), np.log(np.linalg.matrix_power(P, 4)[1, 2]), rtol=1e-12)
 
 
@@ -504,12 +516,20 @@ def switching_state_space():
     return run(step, (0.7, False))[1]
 
 
-def counts_are_hidden():
-    return run(lambda k, _: (k + rv(sx.Poisson(1.0)), None), 0)[0] * 1.0
+def sums_of_hidden_states():
+    def step(s, _):
+        s = 0.5 * s + rv(sx.Bernoulli(0.4))
+        return s, rv(N(s, 1.0))
+
+    return run(step, 0.1)[1]
+
+
+def entries_repeated():
+    return run(lambda x, _: 2 * (rv(sx.Cauchy(x, 1.0)),), 0.0)[1][jnp.array([0, 0, 2, 3, 4])]
 
 
 PROGRAMS = [nonlinear_state, censored_state, squared_state, same_state_shown_every_time, start_is_shown,
-            shared_coefficient, switching_state_space]  # fmt: skip
+            shared_coefficient, switching_state_space, sums_of_hidden_states, entries_repeated]  # fmt: skip
 
 
 @pytest.mark.parametrize("f", PROGRAMS)
