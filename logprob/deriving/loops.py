@@ -13,6 +13,7 @@ from typing import Any
 
 from storax.errors import NotMeasurable
 from storax.logprob.deriving.randoms import Random
+from storax.logprob.deriving.stepping import Determined
 from storax.logprob.deriving.walking import Walk
 
 
@@ -29,6 +30,8 @@ def settle(solver: Any) -> bool:
             try:
                 _settle(solver, group, open_start)
                 return True
+            except Determined as error:
+                raise NotMeasurable(f"{solver.call}: {node.label} {error}.") from None
             except NotMeasurable as error:
                 solver.loop_whys.setdefault(id(node.siblings), str(error))
     return False

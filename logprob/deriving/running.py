@@ -89,7 +89,7 @@ class Run:
                 kinds.append("dead")
             elif not isinstance(r, Random):
                 kinds.append("known")
-                given.append(jnp.asarray(r, aval.dtype))
+                given.append(np.asarray(r, aval.dtype) if is_known(r) else jnp.asarray(r, aval.dtype))
             elif self.open_start:
                 kinds.append("open")
             elif r.gaussian is not None and not any(d.stand_in is not None for d in r.deps):

@@ -69,6 +69,10 @@ class Body:
         return graphs.read(self.closed, [*fixed, *carry, *xs], named()).outputs
 
 
+class Determined(NotMeasurable):
+    """An observed output of a step follows from the steps before: no rule can give it a density."""
+
+
 class Solved:
     """A step with its observed outputs solved for: `walk` knows what follows.
 
@@ -90,7 +94,7 @@ class Solved:
         for i, node in enumerate(outputs):
             floating = jnp.issubdtype(node.aval.dtype, jnp.floating)
             if i >= k and i in observed and floating and not isinstance(before(node), Random):
-                raise NotMeasurable("has an observed output that is not random, given the steps before")
+                raise Determined("has an observed output that is not random, given the steps before")
         self.outputs = outputs
         self.solver = make([Observation(outputs[i], v) for i, v in values.items()], {}, call, determine=True)
         self.solver.run()
