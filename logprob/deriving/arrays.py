@@ -11,7 +11,7 @@ import numpy as np
 from storax.errors import NotMeasurable
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
-from storax.logprob.deriving import sums
+from storax.logprob.deriving import sums, trajectories
 from storax.logprob.deriving.algebra import Extreme, NormalLaw
 from storax.logprob.deriving.cutting import SPECIAL
 from storax.logprob.deriving.dependence import union
@@ -20,12 +20,14 @@ from storax.logprob.deriving.mixtures import Chosen
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import RULES, STRETCHES, refuse, rule
 from storax.logprob.deriving.scalars import elementwise, gaussian_of, mixed
+from storax.logprob.deriving.walking import LOOPS
 
 SELECT = "select_n"
 
 
 def install() -> None:
-    """Every elementwise primitive has the same rule."""
+    """Every elementwise primitive has the same rule; loops have theirs."""
+    LOOPS["scan"] = trajectories.scan
     both = ["max", "min", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "xor", "rem", "nextafter", "atan2"]
     for name in {*STRETCHES, *SPECIAL, *both}:
         RULES.setdefault(name, elementwise)
@@ -44,7 +46,7 @@ def _(step: Step) -> Random:
     law, why = _moved_law(step, r)
     size = int(np.prod(step.shape))
     push = None
-    if size == int(np.prod(r.shape)) and deps.count() == r.deps.count():
+    if size == int(np.prod(r.shape)) and (size == 1 or _permutes(step, r)):
         push = lambda y: ([(place, _fill(step, r, y))], 0.0)  # noqa: E731
     return step.random(deps, law=law, why=why or r.why, gaussian=gaussian, push=push, affine=r.affine, smooth=r.smooth,
                        alike=r.alike)  # fmt: skip
@@ -67,6 +69,12 @@ def positions(step: Step, r: Random) -> np.ndarray[Any, Any] | None:
     with jax.ensure_compile_time_eval():
         ids = jnp.arange(int(np.prod(r.shape)), dtype=jnp.int32).reshape(r.shape)
         return np.asarray(step.evaluate([ids, *step.inputs[1:]])[step.output])
+
+
+def _permutes(step: Step, r: Random) -> bool:
+    """Is every entry moved to one place, for sure?"""
+    where = positions(step, r)
+    return where is not None and len(np.unique(where)) == where.size == int(np.prod(r.shape))
 
 
 def _fill(step: Step, r: Random, y: Any) -> Any:

@@ -46,9 +46,10 @@ class Gaussian:
         total: Any = None
         for draw, ids in deps.of.items():
             for slot in range(ids.shape[-1]):
-                for probe in self._probes(draw, ids[..., slot]):
-                    coefficient = self.linear({**self.zeros(), draw: probe})
-                    total = jnp.square(coefficient) if total is None else total + jnp.square(coefficient)
+                probes = self._probes(draw, ids[..., slot])
+                f = lambda probe, d=draw: jnp.square(self.linear({**self.zeros(), d: probe}))  # noqa: E731
+                part = f(probes[0]) if len(probes) == 1 else jax.vmap(f)(jnp.stack(probes)).sum(0)
+                total = part if total is None else total + part
         return total  # type: ignore[no-any-return]
 
     def _probes(self, draw: Any, events: np.ndarray[Any, Any]) -> list[Any]:

@@ -36,6 +36,7 @@ class Node:
         site: of a draw.
         order: its place in the program.
         siblings: the nodes of all outputs of the equation.
+        stand_in: of a draw that stands for the input of a loop's body: the `Random` that it is.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Node:
     site: Site | None = None
     order: int = dataclasses.field(default_factory=lambda: next(_order))
     siblings: Sequence[Node] = ()
+    stand_in: Any = None
 
     def __lt__(self, other: Node) -> bool:
         return self.order < other.order
@@ -120,6 +122,7 @@ class _Reader:
             for node in nodes:
                 node.siblings = nodes
             if jaxprs.has_sites(equation):
+                _refuse_names(equation)
                 return nodes
             self.made[key] = nodes
         return self.made[key]
@@ -183,6 +186,14 @@ class _Reader:
             params = (id(equation),)  # type: ignore[assignment]
         self.kept = [*getattr(self, "kept", []), inputs]  # ids stay theirs
         return equation.primitive.name, params, tuple(map(literal, inputs))
+
+
+def _refuse_names(equation: Any) -> None:
+    names = sorted(s for sub in jaxprs.sub_jaxprs(equation) for s in survey(jaxprs.close(sub)) if not s.startswith("#"))
+    if names:
+        raise NotMeasurable(f"{describe(equation)} has the named site {names[0]!r} inside: beside anonymous draws and "
+                            f"observed derived quantities, names must be outside of loops. Return what is observed "
+                            f"from the loop, and give it a name there.")  # fmt: skip
 
 
 def call_name(equation: Any) -> str:

@@ -111,6 +111,20 @@ class Given(Law):
         return self.ask("icdf", q)
 
 
+class Flat(Law):
+    """Numbers whose law counts elsewhere: what matters is only whether their values follow."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape, self.dtype = tuple(shape), jnp.dtype(dtype)
+        self.is_discrete = not jnp.issubdtype(dtype, jnp.floating)
+
+    def density(self, y: jax.Array) -> Density:
+        return jnp.zeros(self.shape), 0
+
+    def tail(self, y: jax.Array, upper: bool = False, strict: bool | None = None) -> jax.Array:
+        raise NotMeasurable("depends on a quantity of a loop whose value does not follow")
+
+
 def is_number(x: Any) -> bool:
     return is_known(x) and not isinstance(x, jax.ShapeDtypeStruct)
 
@@ -262,6 +276,11 @@ def combine(densities: Sequence[Density]) -> Density:
     if all(isinstance(d, int) for _, d in densities) and len({d for _, d in densities}) == 1:
         return log_sum(scores), densities[0][1]
     dims = jnp.stack([jnp.broadcast_to(jnp.asarray(d), scores.shape[1:]) for _, d in densities])
+    return lowest(scores, dims)
+
+
+def lowest(scores: Any, dims: Any) -> tuple[jax.Array, jax.Array]:
+    """The sum of measures along axis 0, of those of the lowest dimension where they are not 0."""
     dims = jnp.where(scores > -jnp.inf, dims, 1 << 20)
     least = dims.min(0)
     return log_sum(jnp.where(dims == least[None], scores, -jnp.inf)), jnp.where(least == 1 << 20, 1, least)

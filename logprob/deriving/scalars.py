@@ -281,6 +281,8 @@ def _pusher(step: Step) -> Any:
         if r.smooth is None:
             refuse("has an argument with dependent elements, of which some may have masses")
         f = lambda x: step.run(*[x if i == place else v for i, v in enumerate(step.inputs)])  # noqa: E731
+        if jnp.issubdtype(r.dtype, jnp.integer):
+            return _push_whole(place, f, branch.inverse, jnp.asarray(y), r.dtype)
         p = through(whole(-np.inf, np.inf), f, branch)
         if r.smooth is False:
             x, ok = p.find(jnp.asarray(y))
@@ -291,3 +293,13 @@ def _pusher(step: Step) -> Any:
         return [(place, x)], jnp.where(ok, jnp.log(jnp.abs(jnp.where(ok, slope, 1.0))), -jnp.inf)
 
     return push
+
+
+def _push_whole(place: int, f: Any, inverse: Any, y: Any, dtype: Any) -> Any:
+    """The same for whole numbers: the one next to the inverse, if it is one."""
+    if inverse is None:
+        refuse("has no inverse on whole numbers")
+    near = jnp.round(inverse(y.astype(jnp.result_type(float))))
+    sound = jnp.isfinite(near) & (jnp.abs(near) < 2.0**31)
+    x = jnp.where(sound, near, 0).astype(dtype)
+    return [(place, x)], jnp.where(sound & (f(x) == y), 0.0, -jnp.inf)

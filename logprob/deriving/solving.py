@@ -8,6 +8,7 @@ values that several observations share, which are summed out.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,10 +17,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from storax import jaxprs
 from storax.errors import NotMeasurable, ShapeError
-from storax.logprob.deriving import branching, gaussians
+from storax.logprob.deriving import branching, gaussians, loops
 from storax.logprob.deriving.graphs import Node
-from storax.logprob.deriving.laws import Density, Given, close, combine
+from storax.logprob.deriving.laws import Density, Flat, Given, close, combine
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.walking import Walk
 
@@ -31,15 +33,28 @@ class Observation(NamedTuple):
     value: Any
 
 
+class Settled(NamedTuple):
+    """An observation whose draws are not known for it: its density is in `terms[place]`."""
+
+    observation: Observation
+    random: Random
+    place: int
+
+
 class Solver:
     """One joint density.
 
     Args:
         observations: what has a value.
         known: draw -> value, of draws that are scored elsewhere.
+        determine: find the values of draws where they follow, also if the density is known without.
     """
 
-    def __init__(self, observations: Sequence[Observation], known: dict[Node, Any], call: str) -> None:
+    def __init__(
+        self, observations: Sequence[Observation], known: dict[Node, Any], call: str, determine: bool = False
+    ) -> None:
+        self.determine, self.settled = determine, list[Settled]()
+        self.loop_whys: dict[int, str] = {}
         self.left = list(observations)
         self.walk = Walk(known)
         self.call = call
@@ -50,9 +65,12 @@ class Solver:
         while self.left:
             if not (
                 self._settle_known()
+                or self._settle_draw()
+                or (self.determine and self._push())
                 or self._settle_alone()
                 or self._push()
-                or branching.settle(self)
+                or self._by_branches()
+                or loops.settle(self)
                 or self._gaussian()
                 or self._sum_out()
             ):
@@ -68,7 +86,7 @@ class Solver:
             x = self.walk(o.node)
             if isinstance(x, Random):
                 continue
-            self.left.remove(o)
+            self._drop(o)
             if _depends_on_draws(o.node) and jnp.issubdtype(o.node.aval.dtype, jnp.floating):
                 raise NotMeasurable(
                     f"{self.call}: {o.node.label} is observed, but it follows from what else is observed: a density "
@@ -78,13 +96,13 @@ class Solver:
             return True
         return False
 
-    def _settle_alone(self) -> bool:
+    def _settle_draw(self) -> bool:
         for o in self.left:
             r = self.walk(o.node)
-            rest = [self.walk(other.node) for other in self.left if other is not o]
-            shared = not all(r.deps.disjoint(x.deps) for x in rest if isinstance(x, Random))
             is_draw = o.node.kind == "draw" and o.node not in self.walk.known
-            if is_draw and isinstance(r.law, Given):
+            if is_draw and isinstance(r.law, (Given, Flat)):
+                if isinstance(r.law, Flat):
+                    self.settled.append(Settled(o, r, len(self.terms)))
                 self._done(o, r.law.density(jnp.asarray(o.value, r.dtype)))
                 self.learn(o.node, jnp.asarray(o.value, r.dtype))
                 return True
@@ -92,18 +110,50 @@ class Solver:
                 self._done(o, _score_draw(o, self.walk))
                 self.learn(o.node, jnp.asarray(o.value, r.dtype))
                 return True
+        return False
+
+    def _settle_alone(self) -> bool:
+        for o in self.left:
+            r = self.walk(o.node)
+            rest = [self.walk(other.node) for other in self.left if other is not o]
+            shared = not all(r.deps.disjoint(x.deps) for x in rest if isinstance(x, Random))
             if not shared and r.joint is not None and not r.deps.independent:
+                self.settled.append(Settled(o, r, len(self.terms)))
                 self._done(o, r.joint(jnp.asarray(o.value, r.dtype)))
                 return True
             if shared or r.law is None or not r.deps.independent:
                 continue
+            self.settled.append(Settled(o, r, len(self.terms)))
             self._done(o, r.law.density(jnp.asarray(o.value, r.law.dtype)))
             return True
         return False
 
     def _done(self, o: Observation, density: Density) -> None:
-        self.left.remove(o)
+        self._drop(o)
         self.terms.append(density)
+
+    def _drop(self, o: Observation) -> None:
+        self.left = [x for x in self.left if x is not o]
+
+    def _by_branches(self) -> bool:
+        before, place = [(o, self.walk(o.node)) for o in self.left], len(self.terms)
+        if not branching.settle(self):
+            return False
+        gone = [(o, r) for o, r in before if not any(o is x for x in self.left)]
+        self.settled += [Settled(o, dataclasses.replace(r, gaussian=None), place) for o, r in gone]
+        return True
+
+    def settle_loop(
+        self, group: Sequence[Observation], terms: Sequence[Density], pushed: Sequence[Observation], learned: Any
+    ) -> None:
+        """Observed outputs of a loop have these densities, and others are known from here on."""
+        gone = [(o, dataclasses.replace(self.walk(o.node), gaussian=None)) for o in group]
+        self.settled += [Settled(o, r, len(self.terms)) for o, r in gone]
+        for o in group:
+            self._drop(o)
+        self.terms += terms
+        self.left += pushed
+        self.walk = Walk({**self.walk.known, **learned, **{o.node: jnp.asarray(o.value, r.dtype) for o, r in gone}})
 
     def _push(self) -> bool:
         whys = []
@@ -141,7 +191,8 @@ class Solver:
             labels = ", ".join(dict.fromkeys(o.node.label for o in group))
             raise NotMeasurable(f"{self.call}: {labels} {error}.") from None
         for o in group:
-            self.left.remove(o)
+            self.settled.append(Settled(o, self.walk(o.node), len(self.terms)))
+            self._drop(o)
         self.terms.append((score, sum(int(np.prod(o.node.shape)) for o in group)))
         return True
 
@@ -163,6 +214,8 @@ class Solver:
 
             scores, dims = jax.vmap(given)(values)
             scores = scores + few.log_mass.reshape(-1)
+            hidden = [(o, dataclasses.replace(self.walk(o.node), gaussian=None)) for o in self.left]
+            self.settled += [Settled(o, r, len(self.terms)) for o, r in hidden]
             self.terms.append(combine([(s, d) for s, d in zip(scores, dims, strict=True)]))
             self.left = []
             return True
@@ -171,7 +224,11 @@ class Solver:
     def _refuse(self) -> None:
         o = self.left[0]
         r = self.walk(o.node)
-        why = r.why or next((w for other, w in getattr(self, "whys", []) if other is o), "")
+        why = (
+            self.loop_whys.get(id(o.node.siblings))
+            or r.why
+            or next((w for other, w in getattr(self, "whys", []) if other is o), "")
+        )
         shared = [x for x in self.left[1:] if not r.deps.disjoint(self.walk(x.node).deps)]
         if not why and shared:
             why = f"shares draws with {shared[0].node.label}, and does not determine them"
@@ -196,7 +253,7 @@ def _depends_on_draws(node: Node) -> bool:
     stack, seen = [node], {node}
     while stack:
         n = stack.pop()
-        if n.kind == "draw":
+        if n.kind == "draw" or (n.kind == "equation" and jaxprs.has_sites(n.equation)):
             return True
         for i in n.inputs:
             if i not in seen:

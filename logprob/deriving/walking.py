@@ -49,7 +49,7 @@ class Walk:
             return self.known[node]
         inputs = [self.seen[n] for n in node.inputs]
         if node.kind == "draw":
-            return draw(node, inputs)
+            return node.stand_in if node.stand_in is not None else draw(node, inputs)
         if not any(isinstance(x, Random) for x in inputs) and not jaxprs.has_sites(node.equation):
             return self._known(node, inputs)
         return self._random(node, inputs)
