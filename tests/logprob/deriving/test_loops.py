@@ -564,14 +564,19 @@ def entries_repeated():
 
 
 PROGRAMS = [nonlinear_state, censored_state, squared_state, same_state_shown_every_time, start_is_shown,
-            shared_coefficient, switching_state_space, sums_of_hidden_states, entries_repeated,
-            entries_of_one_vector_repeated]  # fmt: skip
+            shared_coefficient, switching_state_space, sums_of_hidden_states, entries_repeated]  # fmt: skip
 
 
 @pytest.mark.parametrize("f", PROGRAMS)
 def test_what_cannot_be_derived_is_refused(f):
     with pytest.raises(NotMeasurable, match="test_loops.py"):
         log_prob(f, Y)
+
+
+def test_numbers_that_are_linearly_dependent():
+    with pytest.raises(NotMeasurable):
+        sx.distribution(entries_of_one_vector_repeated)().log_prob(jnp.asarray(Y))
+    assert np.isnan(log_prob(entries_of_one_vector_repeated, Y))  # their coefficients are not known under jit
 
 
 def test_a_last_carry_that_follows_is_not_observed_beside_the_rest():
