@@ -29,6 +29,8 @@ def draw(node: Node, leaves: list[Any]) -> Random:
     assert site is not None
     places = [i for i, x in enumerate(leaves) if isinstance(x, Random)]
     blank = jax.tree.unflatten(site.tree, [None] * site.tree.num_leaves)
+    if site.lanes and _is_each_its_own(node, leaves, places) and type(blank) is dist.Normal:
+        return _normal(node, leaves)
     if blank.event_dim or site.lanes:
         return _waiting(node, leaves, "is a draw whose parameters are random and have no value")
     if type(blank) is dist.Normal and places == [0] and leaves[0].gaussian is not None:
@@ -42,6 +44,13 @@ def draw(node: Node, leaves: list[Any]) -> Random:
     if few is None or more:
         return _waiting(node, leaves, "is a draw whose parameters are random and have no value")
     return _mixture(node, leaves, first, few)
+
+
+def _is_each_its_own(node: Node, leaves: list[Any], places: list[int]) -> bool:
+    """Has every number of a draw under vmap a Gaussian mean of its own?"""
+    lanes = node.site.lanes  # type: ignore[union-attr]
+    loc = leaves[0]
+    return places == [0] and loc.gaussian is not None and loc.shape == node.shape and all(m[0] for _, m in lanes)
 
 
 def _deps(node: Node, leaves: list[Any]) -> Dependence:
@@ -76,7 +85,8 @@ def _normal(node: Node, leaves: list[Any]) -> Random:
     loc, scale = leaves
     assert loc.gaussian is not None
     noise = {**loc.gaussian.noise, node: node.shape}
-    f = lambda e: jnp.asarray(loc.gaussian.f(e) + scale * e[node], node.aval.dtype)  # noqa: E731
+    scaled = lambda e, loc, scale: jnp.asarray(loc + scale * e, node.aval.dtype)  # noqa: E731
+    f = lambda e: node.site.over_lanes(scaled, 1)(e[node], loc.gaussian.f(e), scale)  # type: ignore[union-attr] # noqa: E731
     gaussian = Gaussian(noise, f, node.aval.dtype)
     deps = _deps(node, leaves)
     law = NormalLaw(gaussian, deps, node.shape) if deps.independent else None

@@ -11,10 +11,10 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import block_diag, cho_solve, solve_triangular
+from jax.scipy.linalg import block_diag, cho_solve
 
 from storax.errors import NotMeasurable
-from storax.logprob.deriving.gaussians import Gaussian
+from storax.logprob.deriving.gaussians import Gaussian, log_normal
 from storax.logprob.deriving.graphs import Node
 from storax.logprob.deriving.laws import Density
 from storax.logprob.deriving.randoms import Random
@@ -36,13 +36,6 @@ def moments(randoms: Sequence[Random], tokens: Sequence[Node] = (), cov: Any = N
     other = sum(int(np.prod(s)) for d, s in noise.items() if d not in tokens)
     sigma = jnp.eye(other, dtype=dtype)
     return whole.mean, whole.matrix(), block_diag(cov, sigma) if tokens else sigma
-
-
-def log_normal(y: Any, mean: Any, cov: Any) -> Any:
-    """The log density of jointly normal numbers."""
-    factor = jnp.linalg.cholesky(cov)
-    z = solve_triangular(factor, y - mean, lower=True)
-    return -0.5 * jnp.sum(z * z) - jnp.sum(jnp.log(jnp.diagonal(factor))) - 0.5 * len(y) * np.log(2 * np.pi)
 
 
 def condition(step: Solved, tokens: Sequence[Node], cov: Any, hidden: Sequence[Random]) -> tuple[Density, Any, Any]:

@@ -100,11 +100,20 @@ def joint_log_prob(parts: list[tuple[Gaussian, Any]]) -> jax.Array:
                             f"have no joint density")  # fmt: skip
     if not isinstance(a, jax.core.Tracer):
         _refuse_dependent(np.asarray(a, float))
+    return log_normal(y, whole.mean, a @ a.T)
+
+
+def log_normal(y: Any, mean: Any, cov: Any) -> jax.Array:
+    """The log density of jointly normal numbers; nan if they are linearly dependent, but for rounding."""
     from jax.scipy.linalg import solve_triangular
 
-    factor = jnp.linalg.cholesky(a @ a.T)
-    z = solve_triangular(factor, y - whole.mean, lower=True)
-    return -0.5 * jnp.sum(z * z) - jnp.sum(jnp.log(jnp.diagonal(factor))) - 0.5 * len(y) * np.log(2 * np.pi)
+    factor = jnp.linalg.cholesky(cov)
+    z = solve_triangular(factor, y - mean, lower=True)
+    scale = jnp.diagonal(factor)
+    score = -0.5 * jnp.sum(z * z) - jnp.sum(jnp.log(scale)) - 0.5 * len(y) * np.log(2 * np.pi)
+    # What is left of a variance after the others is rounding below a few units in its last place.
+    sound = jnp.all(jnp.square(scale) > 8 * jnp.finfo(cov.dtype).eps * jnp.diagonal(cov))
+    return jnp.where(sound, score, jnp.nan)
 
 
 def _refuse_dependent(a: np.ndarray[Any, Any]) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 
 from storax import recurrences
 from storax.errors import NotMeasurable
-from storax.logprob.deriving.filtering import log_normal, moments
+from storax.logprob.deriving.filtering import moments
+from storax.logprob.deriving.gaussians import log_normal
 from storax.logprob.deriving.graphs import Node
 from storax.logprob.deriving.laws import Density, close, is_known, lowest
 from storax.logprob.deriving.randoms import Random

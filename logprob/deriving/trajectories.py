@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from storax import jaxprs
 from storax.errors import NotMeasurable
 from storax.logprob.deriving.algebra import Plain
 from storax.logprob.deriving.dependence import Dependence, union
@@ -117,10 +118,9 @@ class Path:
         used = [r for j, r in enumerate(self.init) if self.carries[j]]
         used += [r for r, needed in zip(self.xs, self.slices, strict=True) if needed]
         outer = [r.gaussian for r in used if isinstance(r, Random)]
-        shapes = self._look(lambda c, x: self._noise(*self._affine(c, x)))
-        if shapes is None or any(g is None for g in outer):
+        if any(g is None for g in outer) or not self._look(self._is_affine):
             return None
-        size = sum(int(np.prod(s)) for s in shapes)
+        size = own_size(self.node) // max(self.body.length, 1)
         noise = {d: s for g in outer if g is not None for d, s in g.noise.items()}
         own, length = token(self.node), self.body.length
         own.event_size = size * length  # type: ignore[attr-defined]
@@ -150,17 +150,13 @@ class Path:
         wanted = [j for j in range(self.body.k) if self.carries[j]] + [self.node.output]
         return outputs, c, x, {i: walk(outputs[i]) for i in wanted}
 
-    def _noise(self, outputs: Any, c: Any, x: Any, values: Any) -> list[tuple[int, ...]] | None:
-        """The shapes of a step's own noise, in the order of its draws."""
-        randoms = [r for r in values.values() if isinstance(r, Random)]
-        if any(r.gaussian is None for r in randoms):
-            return None
-        return [s for _, s in _own_noise(randoms, {*c, *x})]
+    def _is_affine(self, carry: Any, xs: Any) -> bool:
+        *_, values = self._affine(carry, xs)
+        return all(r.gaussian is not None for r in values.values() if isinstance(r, Random))
 
     def _advance(self, outputs: Any, values: Any, tokens: Any, carry: Any, noise: Any) -> Any:
-        randoms = [r for r in values.values() if isinstance(r, Random)]
         e, start = dict(tokens), 0
-        for draw, shape in _own_noise(randoms, set(tokens)):
+        for draw, shape in layout(outputs):
             size = int(np.prod(shape))
             e[draw] = noise[start : start + size].reshape(shape)
             start += size
@@ -170,6 +166,26 @@ class Path:
         return [cast(j, new.get(j, carry[j])) for j in range(self.body.k)], cast(at, new[at])
 
 
-def _own_noise(randoms: Any, tokens: set[Node]) -> list[tuple[Node, tuple[int, ...]]]:
-    noise = {d: s for r in randoms for d, s in r.gaussian.noise.items() if d not in tokens}
-    return sorted(noise.items(), key=lambda pair: pair[0].order)
+def layout(outputs: Any) -> list[tuple[Node, tuple[int, ...]]]:
+    """The draws of a step with the shapes of their noise, in order: the same for every output of the loop."""
+    found: dict[Node, tuple[int, ...]] = {}
+    stack, seen = list(outputs), set(outputs)
+    while stack:
+        n = stack.pop()
+        if n.kind == "draw" and n.stand_in is None:
+            found[n] = n.shape
+        elif n.kind == "equation" and n.equation.primitive.name == "scan" and jaxprs.has_sites(n.equation):
+            found[token(n)] = (own_size(n),)
+        more = [i for i in n.inputs if i not in seen]
+        stack += more
+        seen.update(more)
+    return sorted(found.items(), key=lambda pair: pair[0].order)
+
+
+def own_size(node: Node) -> int:
+    """How many numbers all steps of a loop draw."""
+    body = Body(node)
+    n, k = len(body.consts), body.k
+    inputs = [stand_in(a) for a in body.closed.in_avals]
+    outputs = body.graph([None] * n, inputs[n : n + k], inputs[n + k :])
+    return body.length * sum(int(np.prod(shape)) for _, shape in layout(outputs))

@@ -346,6 +346,37 @@ def test_a_last_carry_under_maps_and_in_a_sum():
     np.testing.assert_allclose(log_prob(flipped, Y[::-1]), expected, rtol=1e-12)
 
 
+def test_part_of_a_path_beside_its_last_carry():
+    def f():
+        x, y = local_level(0.9, 0.7, 0.4)
+        return {"x": x, "y": y[2:]}
+
+    mean, x, cov = level_moments(0.9, 0.7, 0.4, 5)
+    whole = np.block([[cov, x[:, -1:]], [x[-1:, :], x[-1:, -1:]]])
+    expected = normal([*Y[2:], 0.7], [*mean[2:], mean[-1]], whole[2:, 2:])
+    np.testing.assert_allclose(joint(f, {"x": 0.7, "y": Y[2:]}), expected, rtol=1e-12)
+
+
+def test_hidden_paths_under_vmap_and_in_a_loop():
+    def many():
+        return jax.vmap(lambda a: local_level(a, 0.7, 0.4, n=3)[1])(jnp.array([0.9, 0.5]))
+
+    y = np.stack([Y[:3], Y[2:]])
+    expected = 0.0
+    for row, a in zip(y, (0.9, 0.5), strict=True):
+        mean, _, cov = level_moments(a, 0.7, 0.4, 3)
+        expected += normal(row, mean, cov)
+    np.testing.assert_allclose(log_prob(many, y), expected, rtol=1e-12)
+
+    def inner(x, _):
+        x = rv(N(0.9 * x, 0.7))
+        return x, rv(N(x, 0.4))
+
+    nested = lambda: run(lambda x, _: run(inner, x, n=3), 0.3, n=2)[1]
+    mean, _, cov = level_moments(0.9, 0.7, 0.4, 6)
+    np.testing.assert_allclose(log_prob(nested, y), normal(y.ravel(), mean, cov), rtol=1e-12)
+
+
 def test_observations_made_after_the_loop():
     def f():
         x = run(lambda x, _: 2 * (rv(N(0.9 * x, 0.7)),), 0.3)[1]
@@ -524,6 +555,10 @@ def sums_of_hidden_states():
     return run(step, 0.1)[1]
 
 
+def entries_of_one_vector_repeated():
+    return rv(sx.MultivariateNormal(jnp.zeros(5), jnp.eye(5)))[jnp.array([0, 0, 2, 3, 4])]
+
+
 def entries_repeated():
     return run(lambda x, _: 2 * (rv(sx.Cauchy(x, 1.0)),), 0.0)[1][jnp.array([0, 0, 2, 3, 4])]
 
@@ -536,6 +571,12 @@ PROGRAMS = [nonlinear_state, censored_state, squared_state, same_state_shown_eve
 def test_what_cannot_be_derived_is_refused(f):
     with pytest.raises(NotMeasurable, match="test_loops.py"):
         log_prob(f, Y)
+
+
+def test_numbers_that_are_linearly_dependent():
+    with pytest.raises(NotMeasurable):
+        sx.distribution(entries_of_one_vector_repeated)().log_prob(jnp.asarray(Y))
+    assert np.isnan(log_prob(entries_of_one_vector_repeated, Y))  # their coefficients are not known under jit
 
 
 def test_a_last_carry_that_follows_is_not_observed_beside_the_rest():
