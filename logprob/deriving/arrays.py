@@ -8,21 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from storax.errors import NotMeasurable
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
-from storax.logprob.deriving import sums, trajectories
-from storax.logprob.deriving.algebra import Extreme, NormalLaw
+from storax.logprob.deriving import trajectories
 from storax.logprob.deriving.cutting import SPECIAL
-from storax.logprob.deriving.dependence import union
-from storax.logprob.deriving.laws import Finite, Law, close, log_sum, point
-from storax.logprob.deriving.mixtures import Chosen
+from storax.logprob.deriving.laws import Finite, Law, close, point
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import RULES, STRETCHES, refuse, rule
 from storax.logprob.deriving.scalars import elementwise, gaussian_of, mixed
 from storax.logprob.deriving.walking import LOOPS
-
-SELECT = "select_n"
 
 
 def install() -> None:
@@ -187,11 +181,11 @@ def _(step: Step) -> Random:
         return out, 0.0
 
     affine, smooth = all(r.affine for r in step.randoms), kinds.pop() if len(kinds) == 1 else None
-    return step.random(deps, law=law, why=why, gaussian=_join_gaussian(step, entries), push=push, affine=affine,
+    return step.random(deps, law=law, why=why, gaussian=join_gaussian(step, entries), push=push, affine=affine,
                        smooth=smooth)  # fmt: skip
 
 
-def _join_gaussian(step: Step, entries: tuple[int, ...]) -> Any:
+def join_gaussian(step: Step, entries: tuple[int, ...]) -> Any:
     # A constant among them is no Gaussian: a joint density would be singular.
     if all(isinstance(step.inputs[i], Random) for i in entries):
         return gaussian_of(step)
@@ -277,137 +271,3 @@ def _landing(step: Step, r: Random) -> Any:
         flat = np.asarray(out[step.output]).ravel()
     where = [np.flatnonzero(flat == i + 1) for i in range(n)]
     return np.array([w[0] for w in where]) if all(len(w) == 1 for w in where) else None
-
-
-@rule("reduce_max", "reduce_min")
-def _(step: Step) -> Random:
-    _, r = step.one()
-    axes = tuple(step.params["axes"])
-    deps = r.deps.merged(axes)
-    if r.law is None:
-        return step.random(deps, why=r.why)
-    if not r.deps.independent:
-        return step.random(deps, why="is the largest or smallest of numbers that are not independent")
-    return step.random(deps, law=Extreme([r.law], step.name == "reduce_max", step.shape, axes), smooth=r.smooth)
-
-
-@rule("reduce_or", "reduce_and")
-def _(step: Step) -> Random:
-    _, r = step.one()
-    axes = tuple(step.params["axes"])
-    deps = r.deps.merged(axes)
-    if r.law is None or not r.deps.independent:
-        return step.random(deps, why=r.why or "joins truth values that are not independent")
-    few = r.law.finite
-    assert few is not None
-    every = step.name == "reduce_and"
-    hit = jnp.stack([jnp.broadcast_to(jnp.asarray(v) == every, r.shape) for v in few.values])
-    alike = log_sum(jnp.where(hit, few.log_mass, -jnp.inf)).sum(axes)  # all are True, or all are False
-    other = jnp.where(alike == 0, -jnp.inf, _log1mexp(-alike))
-    values = [np.full(step.shape, every), np.full(step.shape, not every)]
-    return step.random(deps, law=Finite(values, jnp.stack([alike, other]), step.shape, bool), smooth=False)
-
-
-def _log1mexp(x: Any) -> Any:
-    from storax.distributions.special import log1mexp
-
-    return log1mexp(x)
-
-
-@rule("reduce_sum")
-def _(step: Step) -> Random:
-    _, r = step.one()
-    axes = tuple(step.params["axes"])
-    if not axes or all(r.shape[a] == 1 for a in axes):
-        return RULES["reshape"](step)
-    deps, gaussian = r.deps.merged(axes), gaussian_of(step)
-    law: Any = NormalLaw(gaussian, deps, step.shape) if gaussian is not None and deps.independent else None
-    why = r.why
-    if law is None and r.law is not None:
-        if r.deps.independent:
-            law = sums.along(r.law, axes, step.shape, step.aval.dtype)
-            why = "sums random quantities whose sum has no closed form"
-        else:
-            why = "sums numbers that are not independent"
-    return step.random(deps, law=law, why="" if law is not None else why, gaussian=gaussian, affine=r.affine,
-                       smooth=r.smooth)  # fmt: skip
-
-
-@rule("dot_general", "cumsum", "triangular_solve", "custom_linear_solve", "conv_general_dilated")
-def _(step: Step) -> Random:
-    place, r = step.one()
-    if (step.name == "triangular_solve" and place == 0) or (
-        step.name == "custom_linear_solve" and place != len(step.inputs) - 1
-    ):
-        refuse("has a random matrix")
-    deps, gaussian = r.deps.everywhere(step.shape), gaussian_of(step)
-    law = None
-    if gaussian is not None and deps.independent:
-        law = NormalLaw(gaussian, deps, step.shape)
-    return step.random(deps, law=law, why="" if law is not None else "combines entries linearly", gaussian=gaussian,
-                       affine=r.affine, push=linear_push(step), smooth=True if r.smooth else None)  # fmt: skip
-
-
-def linear_push(step: Step) -> Any:
-    """From the value of an affine equation with as many results as arguments to the argument."""
-    place, r = step.one()
-
-    def push(y: Any) -> Any:
-        size = int(np.prod(r.shape))
-        if int(np.prod(step.shape)) != size:
-            refuse(f"is a linear map from {size} numbers to {int(np.prod(step.shape))}")
-        y = jnp.asarray(y)
-        if step.name == "cumsum":
-            axis, back = step.params["axis"], step.params["reverse"]
-            flip = (lambda v: jnp.flip(v, axis)) if back else (lambda v: v)
-            return [(place, flip(jnp.diff(flip(y), axis=axis, prepend=jnp.zeros((), y.dtype))))], 0.0
-        if r.smooth is not True:
-            refuse("is a linear map of numbers that may have masses")
-        zero = jnp.zeros(r.shape, r.dtype)
-        matrix = jax.jacfwd(step.of)(zero).reshape(size, size)
-        if not isinstance(matrix, jax.core.Tracer) and np.linalg.matrix_rank(np.asarray(matrix, float)) < size:
-            refuse("is a linear map that is singular")
-        x = jnp.linalg.solve(matrix, jnp.ravel(y - step.of(zero))).reshape(r.shape)
-        return [(place, x)], -jnp.linalg.slogdet(matrix)[1]
-
-    return push
-
-
-@rule(SELECT)
-def _(step: Step) -> Random:
-    which, *cases = step.inputs
-    if isinstance(which, Random):
-        return elementwise(step)
-    if not isinstance(which, jax.core.Tracer):
-        return _known_selection(step, np.asarray(which), cases)
-    laws = [c.law if isinstance(c, Random) else point(c) for c in cases]
-    why = next((c.why for c in cases if isinstance(c, Random) and c.law is None), "")
-    deps = step.elementwise()
-    law = None
-    if all(v is not None for v in laws):
-        law = Chosen(which.astype(jnp.int32), laws, step.shape, step.aval.dtype)
-    return step.random(deps, law=law, why=why, gaussian=_join_gaussian(step, tuple(range(1, len(step.inputs)))),
-                       affine=all(r.affine for r in step.randoms), smooth=None)  # fmt: skip
-
-
-def _known_selection(step: Step, which: Any, cases: list[Any]) -> Random:
-    picked = np.broadcast_to(which, step.shape).astype(int)
-    only = np.unique(picked)
-    if len(only) == 1:
-        case = cases[only[0]]
-        return case if isinstance(case, Random) else jnp.broadcast_to(case, step.shape)  # type: ignore[return-value]
-    parts = []
-    for k, c in enumerate(cases):
-        if isinstance(c, Random):
-            parts.append(c.deps.map(lambda ids, k=k: np.where(picked == k, ids, -1)))  # type: ignore[misc]
-    deps = union(parts, step.shape)
-    if not deps:
-        raise NotMeasurable("selects known entries only")
-    laws = [c.law if isinstance(c, Random) else point(jnp.broadcast_to(c, step.shape)) for c in cases]
-    why = next((c.why for c in cases if isinstance(c, Random) and c.law is None), "")
-    law = None
-    flat = np.arange(picked.size)
-    if all(v is not None for v in laws):
-        law = Joined(picked.ravel(), flat, laws, step.shape, step.aval.dtype)  # type: ignore[arg-type]
-    entries = tuple(range(1, len(step.inputs)))
-    return step.random(deps, law=law, why=why, gaussian=_join_gaussian(step, entries), smooth=None)

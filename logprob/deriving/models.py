@@ -7,11 +7,13 @@ from typing import Any
 
 import jax
 
+from storax.data import as_value
 from storax.effects import Sites
-from storax.errors import NotMeasurable, UnknownNameError
+from storax.errors import ModelError, UnknownNameError, nearest
+from storax.logprob.collecting import open_sites
 from storax.logprob.deriving import graphs
 from storax.logprob.deriving.programs import named
-from storax.logprob.deriving.solving import Observation, Solver, check_shape, total
+from storax.logprob.deriving.solving import Observation, Solver, total
 from storax.models import Model
 from storax.staging import Staged
 
@@ -33,20 +35,25 @@ def joint_density(model: Model, staged: Staged, arrays: Sequence[Any], values: M
         UnknownNameError: a named draw without a value that does not follow from the others.
         NotMeasurable: the density cannot be derived.
     """
-    closed = jax.make_jaxpr(lambda *xs: jax.tree.leaves(model.run(staged, xs)))(*arrays)
+    sites = model.sites(staged)
+    open_sites(sites, call, integrate=True)
+    closed = jax.make_jaxpr(lambda *xs: [model.walk(staged, xs)][1:])(*arrays)  # for its sites, not for its output
     graph = graphs.read(closed, [graphs.known(x) for x in arrays], named())
     observations = []
     for name, value in values.items():
         node = graph.draws.get(name) or graph.marks.get(name)
-        if node is None:
-            from storax.errors import nearest
-
+        if node is None or not sites[name].visible:
             raise UnknownNameError(f"{call}: the model has no site named {name!r}. "
                                    f"{nearest(name, [*graph.draws, *graph.marks])}")  # fmt: skip
-        observations.append(Observation(node, check_shape(value, node, f"site {name!r}")))
+        if any(node is given for given, _ in graph.observed):
+            raise ModelError(
+                f"{call}: site {name!r} has a value already, so it must not be given another. Leave it out."
+            )
+        label = f"site {name!r}"
+        observations.append(Observation(node, as_value(value, node.shape, node.aval.dtype, label), label))
     for node, data in graph.observed:
         value = data.value if isinstance(data, graphs.Node) else data
-        observations.append(Observation(node, value))
+        observations.append(Observation(node, value, node.label))
     solver = Solver(observations, {}, call)
     terms = solver.run()
     observed = {id(o.node) for o in observations}
@@ -57,6 +64,3 @@ def joint_density(model: Model, staged: Staged, arrays: Sequence[Any], values: M
             f"determine it. Every named draw needs a value; one without a name, sx.rv, is integrated out."
         )
     return total(terms)[0]
-
-
-__all__ = ["NotMeasurable", "joint_density", "needs_deriving"]

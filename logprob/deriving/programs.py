@@ -15,7 +15,7 @@ from storax.distributions.base import Distribution, is_known
 from storax.distributions.derived import support_of_shapes
 from storax.errors import ArgumentTypeError, NotMeasurable
 from storax.handlers import seed
-from storax.logprob.deriving import arrays, graphs
+from storax.logprob.deriving import arrays, graphs, reducing, selecting  # noqa: F401  (their rules)
 from storax.logprob.deriving.images import search_quantile
 from storax.logprob.deriving.laws import Law
 from storax.logprob.deriving.randoms import Random

@@ -23,14 +23,21 @@ from storax.logprob.deriving import branching, gaussians, loops
 from storax.logprob.deriving.graphs import Node
 from storax.logprob.deriving.laws import Density, Flat, Given, close, combine
 from storax.logprob.deriving.randoms import Random
-from storax.logprob.deriving.walking import Walk
+from storax.logprob.deriving.walking import Walk, is_weighted
 
 MOST = 4096  # joint values of shared draws that are summed over
 
 
 class Observation(NamedTuple):
+    """A node and its value; `name` is that of the user."""
+
     node: Node
     value: Any
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.name or self.node.label
 
 
 class Settled(NamedTuple):
@@ -89,8 +96,8 @@ class Solver:
             self._drop(o)
             if _depends_on_draws(o.node) and jnp.issubdtype(o.node.aval.dtype, jnp.floating):
                 raise NotMeasurable(
-                    f"{self.call}: {o.node.label} is observed, but it follows from what else is observed: a density "
-                    f"of both does not exist. Leave one of them out."
+                    f"{self.call}: {o.label} is derived from what else has a value, so that both have no joint "
+                    f"density. Leave one of them out."
                 )
             self.terms.append((jnp.where(close(o.value, x), 0.0, -jnp.inf), 0))
             return True
@@ -272,6 +279,9 @@ def _score_draw(o: Observation, walk: Walk) -> Density:
     f = lambda v, *ls: site.distribution(ls).log_prob(v)  # noqa: E731
     score = site.over_lanes(f, 1)(jnp.asarray(o.value, o.node.aval.dtype), *leaves)
     d = site.distribution(leaves if not site.lanes else site.one_lane(leaves))
+    if is_weighted(d) and not o.name:
+        raise NotMeasurable(f"{site.label} has a weight or a mask, which means nothing for a draw whose value follows from "
+                            f"another quantity. Take sx.scale and sx.mask off it.")  # fmt: skip
     return score, 0 if d.is_discrete else math.prod(d.event_shape)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 import storax.distributions as dist
 from storax import jaxprs
+from storax.distributions.wrappers import Scaled, Wrapper
 from storax.errors import NotMeasurable
 from storax.logprob.deriving import compound
 from storax.logprob.deriving.dependence import Dependence, union
@@ -113,6 +114,9 @@ def draw(node: Node, leaves: list[Any]) -> Random:
     law = Given(site, leaves, node.aval)
     deps = _own(node, leaves)
     one = law.one
+    if is_weighted(one):
+        return Random(node.shape, node.aval.dtype, deps, why=f"{node.label} has a weight or a mask, and so no law",
+                      smooth=not one.is_discrete)  # fmt: skip
     smooth = not one.is_discrete
     if one.event_dim:
         gaussian = _vector_gaussian(node, one, leaves)
@@ -120,6 +124,11 @@ def draw(node: Node, leaves: list[Any]) -> Random:
         return Random(node.shape, node.aval.dtype, deps, why=why, gaussian=gaussian, affine=smooth, smooth=smooth)
     return Random(node.shape, node.aval.dtype, deps, law=law, gaussian=_gaussian(node, one, leaves), affine=smooth,
                   smooth=smooth, alike=all(np.ndim(x) == 0 for x in leaves) and not site.lanes)  # fmt: skip
+
+
+def is_weighted(d: Any) -> bool:
+    """Is its log density not that of its draws?"""
+    return isinstance(d, Scaled) or d.counted is not None or (isinstance(d, Wrapper) and is_weighted(d.base))
 
 
 def _own(node: Node, leaves: list[Any]) -> Dependence:
