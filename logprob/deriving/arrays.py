@@ -160,7 +160,7 @@ def _(step: Step) -> Random:
         refuse("writes at a place that is not known when the program is compiled")
     deps = step.moved()
     which, where = _sources(step, entries)
-    laws = [x.law if isinstance(x, Random) else point(x) for i, x in enumerate(step.inputs) if i in entries]
+    laws: list[Any] = [x.law if isinstance(x, Random) else point(x) for i, x in enumerate(step.inputs) if i in entries]
     why = next((x.why for x in step.randoms if x.law is None), "")
     law = Joined(which, where, laws, step.shape, step.aval.dtype) if all(v is not None for v in laws) else None
     kinds = {x.smooth if isinstance(x, Random) else False for i, x in enumerate(step.inputs) if i in entries}

@@ -232,10 +232,12 @@ def _(step: Step, place: int, image: Image) -> Law:
                 pieces.append(still(rest, apply(step.run, rest.at_low, c)))
                 break
             part, rest = rest.cut((k + 1) * c, above_has_it=True) if k < last else (rest, None)
-            shift = np.asarray(k * c)
-            pieces.append(part and through(part, lambda x, s=shift: x - s, Branch(lambda y, s=shift: y + s, image=(
-                -np.inf, np.inf))))  # fmt: skip
+            pieces.append(part and _shifted(part, np.asarray(k * c)))
     return rebuilt(image, pieces, step.aval.dtype)
+
+
+def _shifted(p: Piece, by: Any) -> Piece:
+    return through(p, lambda x: x - by, Branch(lambda y: y + by, image=(-np.inf, np.inf)))
 
 
 @special("convert_element_type")

@@ -151,7 +151,7 @@ def _pow(step: Step, place: int) -> list[Branch]:
         if isinstance(c, jax.core.Tracer):
             sign = jnp.where(jnp.asarray(c) > 1, 1.0, -1.0)
             return [Branch(lambda y: jnp.log(y) / jnp.log(c), sign=sign, image=(0.0, inf))]
-        return refuse("raises a number that is not positive to a random power")  # type: ignore[no-any-return]
+        return refuse("raises a number that is not positive to a random power")
     if known_all(lambda c, z: c == z, c, np.asarray(c).ravel()[0]) if not isinstance(c, jax.core.Tracer) else False:
         n = float(np.asarray(c).ravel()[0])
         if n == round(n) and abs(n) < 2**20:

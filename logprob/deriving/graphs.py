@@ -143,7 +143,7 @@ class _Reader:
         def choose(i: Any, *cases: Any) -> Any:
             return lax.select_n(lax.clamp(np.int32(0), i, np.int32(k)), *cases)
 
-        out = []
+        out: list[Node] = []
         for cases in zip(*results, strict=True):
             nodes = [parts.index, *cases]
             shapes = [jax.ShapeDtypeStruct(n.aval.shape, n.aval.dtype) for n in nodes]

@@ -154,7 +154,7 @@ def _open(end: Any) -> bool:
 def _with_slope(p: Piece, y: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """x, dx/dy, and whether there is one."""
     if p.inverse is not None:
-        return jax.jvp(p.find, (y,), (jnp.ones_like(y),), has_aux=True)  # type: ignore[no-any-return]
+        return jax.jvp(p.find, (y,), (jnp.ones_like(y),), has_aux=True)
     x, ok = p.find(y)
     _, slope = jax.jvp(p.forward, (x,), (jnp.ones_like(x),))
     sound = ok & (slope != 0)

@@ -189,7 +189,7 @@ class Moved(Law):
 
     @property
     def ends(self) -> tuple[Any, Any]:
-        return tuple(e if np.ndim(e) == 0 else self.f(jnp.broadcast_to(e, self.base.shape)) for e in self.base.ends)  # type: ignore[return-value]
+        return tuple(e if np.ndim(e) == 0 else self.f(jnp.broadcast_to(e, self.base.shape)) for e in self.base.ends)
 
     @property
     def finite(self) -> Finite | None:

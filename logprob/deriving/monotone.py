@@ -93,7 +93,7 @@ def _selected(step: Step, parts: Mapping[int, Piece]) -> Piece:
     if len(numbers) and (numbers == numbers[0]).all():
         k = 1 + int(numbers[0])
         return parts[k] if k in parts else still(stretch, step.inputs[k])
-    return refuse("selects by a predicate that is not known")  # type: ignore[no-any-return]
+    return refuse("selects by a predicate that is not known")
 
 
 def _bounded(step: Step, place: int, p: Piece, bound: Any) -> Piece:
@@ -102,7 +102,7 @@ def _bounded(step: Step, place: int, p: Piece, bound: Any) -> Piece:
         return p if upper else still(p, bound)
     if known_all(lambda v, c: v <= c, p.most, bound):
         return still(p, bound) if upper else p
-    return refuse("is a maximum or minimum of functions of one draw that cross")  # type: ignore[no-any-return]
+    return refuse("is a maximum or minimum of functions of one draw that cross")
 
 
 def _decided(step: Step, moving: Mapping[int, Piece], inputs: list[Any]) -> Piece:
@@ -115,4 +115,4 @@ def _decided(step: Step, moving: Mapping[int, Piece], inputs: list[Any]) -> Piec
             return still(p, jnp.broadcast_to(greater, jnp.shape(c)) if jnp.shape(c) else greater)
         if known_all(lambda v, c: v <= c, p.most, c):
             return still(p, jnp.broadcast_to(not greater, jnp.shape(c)) if jnp.shape(c) else not greater)
-    return refuse("compares functions of one draw")  # type: ignore[no-any-return]
+    return refuse("compares functions of one draw")

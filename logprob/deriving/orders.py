@@ -125,7 +125,7 @@ def _(step: Step) -> Random:
                 terms.append(r.law.density(y[..., np.asarray(back)])[0].sum(-1))
             score = log_sum(jnp.stack(terms))
         else:
-            return refuse(f"sorts more than {PERMUTED} numbers that are not known to have one law")  # type: ignore
+            return refuse(f"sorts more than {PERMUTED} numbers that are not known to have one law")
         return jnp.where(rising, score, -jnp.inf), n
 
     why = f"sorts {n} numbers" if law is None else ""

@@ -169,7 +169,7 @@ def through(piece: Piece, f: Callable[[Any], Any], branch: Branch) -> Piece:
     def back(y: Any) -> Point:
         y = jnp.asarray(y)
         inside = ((y > a) if open_a else (y >= a)) & ((y < b) if open_b else (y <= b))
-        x, ok = piece.find(inverse(jnp.where(inside, y, jnp.asarray(inner, y.dtype))))
+        x, ok = piece.find(inverse(jnp.where(inside, y, jnp.asarray(inner, y.dtype))))  # type: ignore[misc]
         return x, ok & inside
 
     return piece.replace(
@@ -185,7 +185,7 @@ def _image(f: Callable[[Any], Any], branch: Branch) -> tuple[float, float, bool,
     """The values of f on a branch, from a to b, and whether a and b are only limits."""
     if branch.image is not None:
         return *branch.image, True, True
-    ends = [float(apply(f, np.float64(e) if jax.config.jax_enable_x64 else np.float32(e))) for e in branch[1:3]]
+    ends = [float(apply(f, jnp.result_type(float).type(e))) for e in branch[1:3]]
     limits = [not (np.isfinite(e) and np.isfinite(x)) for e, x in zip(ends, branch[1:3], strict=True)]
     (a, b), (open_a, open_b) = (ends, limits) if branch.sign > 0 else (ends[::-1], limits[::-1])
     return a, b, open_a, open_b

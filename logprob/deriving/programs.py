@@ -186,10 +186,10 @@ def _plain(end: Any) -> Any:
 def _over_copies(f: Callable[[Any], Any], value: Any, ndim: int) -> jax.Array:
     """`f`, mapped over the axes in front of the last `ndim`."""
     if value.ndim <= ndim:
-        return f(value)  # type: ignore[no-any-return]
+        return f(value)
     lead = value.shape[: value.ndim - ndim]
     out = jax.vmap(f)(value.reshape(-1, *value.shape[value.ndim - ndim :]))
-    return out.reshape(*lead, *out.shape[1:])  # type: ignore[no-any-return]
+    return out.reshape(*lead, *out.shape[1:])
 
 
 def named() -> frozenset[str]:

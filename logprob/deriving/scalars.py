@@ -103,7 +103,7 @@ def _law(step: Step, randoms: Sequence[Random]) -> Law:
     if len(randoms) == 1:
         return _of_one(step)
     first = randoms[0]
-    if all(r is first for r in randoms) and step.name in TWICE:
+    if all(r is first for r in randoms) and step.name in TWICE and first.law is not None:
         return TWICE[step.name](step, Image.of(first.law))
     if all(r.deps.same(first.deps) and _root(r) is _root(first) for r in randoms):
         return _of_same(step)
@@ -173,7 +173,7 @@ def _of_one(step: Step) -> Law:
     few = law.finite
     if few is not None:
         return listed(step, place, few)
-    return refuse(f"has no rule for a random argument at place {place}")  # type: ignore[no-any-return]
+    return refuse(f"has no rule for a random argument at place {place}")
 
 
 def function_of(step: Step, place: int, dtype: Any) -> Any:
@@ -250,12 +250,12 @@ def mixed(step: Step) -> Law:
             if isinstance(result, Random):
                 if result.law is None:
                     refuse(result.why or "has a component without a law")
-                components.append(result.law)
+                components.append(result.law)  # type: ignore[arg-type]
             else:
                 components.append(point(result))
         return Mixture.of(few.log_mass, components, step.shape, step.aval.dtype)
     shared = any(not a.deps.disjoint(b.deps) for a, b in itertools.combinations(step.randoms, 2))
-    return refuse("uses one draw several times" if shared else "combines several random quantities")  # type: ignore[no-any-return]
+    return refuse("uses one draw several times" if shared else "combines several random quantities")
 
 
 def _reached(branches: Sequence[Branch], low: Any, high: Any) -> Sequence[Branch]:
@@ -272,7 +272,7 @@ def _pusher(step: Step) -> Any:
     def push(y: Any) -> Any:
         if r.shape != step.shape:
             refuse("repeats a random quantity, so that its entries are linearly dependent")
-        branches = STRETCHES[step.name](step, place)
+        branches: Sequence[Branch] = STRETCHES[step.name](step, place)
         if r.law is not None:
             branches = _reached(branches, *r.law.ends)
         (branch, *more) = branches

@@ -27,7 +27,7 @@ def _(step: Step) -> Random:
         return elementwise(step)
     if not isinstance(which, jax.core.Tracer):
         return _known_selection(step, np.asarray(which), cases)
-    laws = [c.law if isinstance(c, Random) else point(c) for c in cases]
+    laws: list[Any] = [c.law if isinstance(c, Random) else point(c) for c in cases]
     why = next((c.why for c in cases if isinstance(c, Random) and c.law is None), "")
     deps = step.elementwise()
     law = None

@@ -70,7 +70,7 @@ class Walk:
         deps = union([r.deps.everywhere(node.shape) for r in step.randoms], node.shape)
         try:
             if name in LOOPS:
-                return LOOPS[name](step, node, self)  # type: ignore[no-any-return]
+                return LOOPS[name](step, node, self)
             if jaxprs.has_sites(equation):
                 raise NotMeasurable("has random choices inside")
             if name not in RULES:
@@ -82,7 +82,7 @@ class Walk:
             result = step.random(deps, why=f"has no rule for this ({error})")
         if isinstance(result, Random) and result.law is None:
             result.why = _located(result.why, node)
-        return result  # type: ignore[no-any-return]
+        return result
 
 
 def _located(why: str, node: Node) -> str:
