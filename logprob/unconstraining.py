@@ -182,7 +182,7 @@ def unconstrain(model: Callable[..., Any]) -> Callable[..., Density]:
 
     Raises:
         InferenceError: no latent site, a discrete one, or one in a branch that depends on another.
-        NotMeasurable: an anonymous draw, or an observed derived quantity.
+        NotMeasurable: an anonymous draw cannot be integrated out, or an observed derived quantity not solved for.
         The errors of `sx.check` on bad data and parameters.
 
     >>> import storax as sx
@@ -197,6 +197,8 @@ def unconstrain(model: Callable[..., Any]) -> Callable[..., Density]:
     def f(*args: Any, **kwargs: Any) -> Density:
         staged = model.stage(*args, **kwargs)
         examine(model, staged, staged.arrays)
-        return Density(model, staged)
+        from storax.logprob.deriving.marginal import density_of
+
+        return density_of(model, staged)
 
     return f

@@ -15,6 +15,9 @@ from jax.extend import core as jex
 from jax.interpreters import partial_eval as pe
 
 from storax.primitives import PRIMITIVES
+from storax.sources import in_library
+
+_FOLDERS = {"ppl", "handlers", "logprob", "samplers", "storax"}  # where the library's own frames are
 
 
 def has_sites(jaxpr_or_equation: Any) -> bool:
@@ -43,6 +46,19 @@ def parts(equation: Any) -> Iterator[tuple[str, Any]]:
         yield BODY, equation.params["body_jaxpr"]
     else:
         yield from (("", sub) for sub in sub_jaxprs(equation))
+
+
+def user_line_of(equation: Any) -> str:
+    """`"model.py:12"`: the user's line that an equation comes from, "" if it is not known."""
+    traceback = getattr(equation.source_info, "traceback", None)
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    own = os.path.join(here, "")
+    for frame in traceback.frames if traceback is not None else ():
+        name = frame.file_name
+        ours = name.startswith(own) and os.path.relpath(name, here).split(os.sep)[0] in _FOLDERS
+        if not ours and not in_library(name):
+            return f"{os.path.basename(name)}:{frame.line_num}"
+    return ""
 
 
 def is_literal(atom: Any) -> bool:
