@@ -53,7 +53,8 @@ def joint_density(model: Model, staged: Staged, arrays: Sequence[Any], values: M
         observations.append(Observation(node, as_value(value, node.shape, node.aval.dtype, label), label))
     for node, data in graph.observed:
         value = data.value if isinstance(data, graphs.Node) else data
-        observations.append(Observation(node, value, node.label))
+        marks = [name for name, marked in graph.marks.items() if marked is node]
+        observations.append(Observation(node, value, f"site {marks[-1]!r}" if marks else node.label))
     solver = Solver(observations, {}, call)
     terms = solver.run()
     observed = {id(o.node) for o in observations}
