@@ -105,6 +105,11 @@ COUNTS = {  # program: the numbers it may be, in order
 }
 
 
+def some(programs):
+    """Every third at every run; all of them with `-m "long or not long"`."""
+    return [pytest.param(name, marks=pytest.mark.long if i % 3 else ()) for i, name in enumerate(programs)]
+
+
 def law(program):
     return sx.distribution(program)()
 
@@ -129,7 +134,7 @@ def no_farther_than(d, sample):
     assert distance < 2.23 / np.sqrt(n)
 
 
-@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("name", some(CONTINUOUS))
 def test_densities(name, x64):
     program, ends = CONTINUOUS[name]
     d = law(program)
@@ -150,7 +155,7 @@ def test_densities(name, x64):
     assert (beyond < -8).all()
 
 
-@pytest.mark.parametrize("name", ATOMS)
+@pytest.mark.parametrize("name", some(ATOMS))
 def test_atoms_and_densities(name, x64):
     program, atoms, ends = ATOMS[name]
     d = law(program)
@@ -168,7 +173,7 @@ def test_atoms_and_densities(name, x64):
     assert np.asarray(d.log_prob(jnp.array([a - 1.0, b + 1.0]))).max() < -15
 
 
-@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("name", some(COUNTS))
 def test_masses(name, x64):
     program, numbers = COUNTS[name]
     d = law(program)
