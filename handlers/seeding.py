@@ -16,6 +16,7 @@ class Seed(Handler):
     key: Any
 
     sees_hidden: ClassVar[bool] = True
+    draws: ClassVar[bool] = True
 
     def context(self, sites: Sites) -> Context:
         return Context(key=self.key, keys=fold_names(self.key, list(sites)))

@@ -59,9 +59,13 @@ def _without_weight(effect: Effect) -> Effect:
         return effect
     places = jax.tree.unflatten(tree, range(tree.num_leaves))
     kept, new = jax.tree.flatten(_unscaled(places))
+    origins = effect.site.origins
+    if origins is not None:
+        origins, places_of_origins = origins.keep(kept, effect.leaves)
+        kept = [*kept, *places_of_origins]
     leaves = [effect.leaves[i] for i in kept]
     lanes = tuple((n, tuple(mapped[i] for i in kept)) for n, mapped in effect.site.lanes)
-    return effect._replace(leaves=leaves).with_site(tree=new, lanes=lanes)
+    return effect._replace(leaves=leaves).with_site(tree=new, lanes=lanes, origins=origins)
 
 
 def _unscaled(d: Any) -> Any:
@@ -79,8 +83,8 @@ def collect(model: Model, staged: Staged, arrays: Sequence[Any], collector: Coll
     return model.handled_by(collector).walk(staged, arrays)[1][-1]
 
 
-def open_sites(sites: Sites, call: str) -> Sites:
-    """The named choices that are open.
+def open_sites(sites: Sites, call: str, integrate: bool = False) -> Sites:
+    """The named choices that are open; `integrate`: beside them there may be draws to be integrated out.
 
     Raises:
         NotMeasurable: an anonymous draw would have to be integrated out, or an observed derived quantity solved for.
@@ -92,18 +96,20 @@ def open_sites(sites: Sites, call: str) -> Sites:
                 f"where the number of draws is known only when the program runs, so there is no joint density. Use "
                 f"lax.scan, or lax.fori_loop with Python ints."
             )
+        if integrate and not info.site.hidden:
+            continue
         if info.is_open and not info.visible:
             why = "is hidden by sx.block, and has" if info.site.hidden else "has no name and"
             raise NotMeasurable(
-                f"{call}: {info.site.label} {why} no value: its density would have to be integrated out, which "
-                f"is not derived yet. Name it with sx.sample, give it a value, or draw it with sx.seed."
+                f"{call}: {info.site.label} {why} no value: it would have to be integrated out, which {call} does "
+                f"not do. Name it with sx.sample, give it a value, or draw it with sx.seed."
             )
         if info.is_derived and info.site.observed and info.visible:
             raise NotMeasurable(
                 f"{call}: {info.site.label} is a derived quantity that is observed; its density would have to be "
-                f"found from the choices behind it, which is not derived yet. Observe the choice itself."
+                f"found from the choices behind it, which {call} does not do. Observe the choice itself."
             )
-    return {n: i for n, i in sites.items() if i.is_open}
+    return {n: i for n, i in sites.items() if i.is_open and (i.visible or not integrate)}
 
 
 def check_mapping(values: Any, call: str) -> None:
@@ -138,7 +144,6 @@ def check_values(values: Any, sites: Sites, call: str) -> dict[str, Any]:
 def _not_open(info: SiteInfo, call: str) -> Exception:
     if info.is_derived:
         return NotMeasurable(
-            f"{call}: {info.site.label} is derived from other sites, and its density is not derived yet. Leave it "
-            f"out: it follows from the others."
+            f"{call}: {info.site.label} is derived from other sites. Leave it out: it follows from the others."
         )
     return ModelError(f"{call}: {info.site.label} has a value already, so it must not be given another. Leave it out.")

@@ -10,7 +10,9 @@ import jax.numpy as jnp
 
 from storax.effects import Record
 from storax.logprob.collecting import Collector, Unweighted, check_mapping, check_values, collect
+from storax.logprob.deriving.models import joint_density, needs_deriving
 from storax.logprob.scoring import joint
+from storax.logprob.stabilizing import stabilized
 from storax.models import Model, transformation
 from storax.sources import plain_errors
 
@@ -29,7 +31,7 @@ def log_density(model: Callable[..., Any]) -> Callable[..., jax.Array]:
     Raises:
         UnknownNameError: a latent site without a value, or a name the model does not have.
         ShapeError: a value of another shape than the site's; nothing is broadcast.
-        NotMeasurable: an anonymous draw, or an observed derived quantity.
+        NotMeasurable: an anonymous draw cannot be integrated out, or an observed derived quantity not solved for.
 
     >>> import jax, storax as sx
     >>> def model(y):
@@ -43,6 +45,10 @@ def log_density(model: Callable[..., Any]) -> Callable[..., jax.Array]:
 
     @plain_errors
     def f(values: Any = None, /, *args: Any, **kwargs: Any) -> jax.Array:
+        check_mapping(values, "sx.log_density")
+        staged = model.stage(*args, **kwargs)
+        if needs_deriving(model.sites(staged), values):
+            return joint_density(model, staged, staged.arrays, values, "sx.log_density")
         return joint(_records(model, values, args, kwargs, "sx.log_density").values())
 
     return f
@@ -94,5 +100,6 @@ def _records(model: Model, values: Any, args: Any, kwargs: Any, call: str) -> di
     check_mapping(values, call)
     staged = model.stage(*args, **kwargs)
     values = check_values(values, model.sites(staged), call)
+    staged = stabilized(model, staged)
     collector = Unweighted if call == "sx.log_likelihood" else Collector
     return collect(model, staged, staged.arrays, collector(values, call))

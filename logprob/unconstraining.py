@@ -17,6 +17,7 @@ from storax.logprob.checking import examine
 from storax.logprob.collecting import check_values, collect, open_sites
 from storax.logprob.layout import Layout
 from storax.logprob.scoring import joint
+from storax.logprob.stabilizing import stabilized
 from storax.logprob.walks import Constrainer, Inverter, Starter, refuse_dependent_branches, scout
 from storax.models import Model, transformation
 from storax.sources import plain_errors
@@ -41,7 +42,7 @@ class Density:
     """
 
     def __init__(self, model: Model, staged: Staged, call: str = "sx.unconstrain") -> None:
-        self._model, self._staged, self._call = model, staged, call
+        self._model, self._staged, self._call = model, stabilized(model, staged), call
         self.sites: Sites = model.sites(staged)
         latent = open_sites(self.sites, call)
         if not self.sites:
@@ -181,7 +182,7 @@ def unconstrain(model: Callable[..., Any]) -> Callable[..., Density]:
 
     Raises:
         InferenceError: no latent site, a discrete one, or one in a branch that depends on another.
-        NotMeasurable: an anonymous draw, or an observed derived quantity.
+        NotMeasurable: an anonymous draw cannot be integrated out, or an observed derived quantity not solved for.
         The errors of `sx.check` on bad data and parameters.
 
     >>> import storax as sx
@@ -196,6 +197,8 @@ def unconstrain(model: Callable[..., Any]) -> Callable[..., Density]:
     def f(*args: Any, **kwargs: Any) -> Density:
         staged = model.stage(*args, **kwargs)
         examine(model, staged, staged.arrays)
-        return Density(model, staged)
+        from storax.logprob.deriving.marginal import density_of
+
+        return density_of(model, staged)
 
     return f

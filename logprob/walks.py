@@ -66,13 +66,13 @@ def _discrete(effect: Effect, d: Any, call: str) -> str:
     )
 
 
-def scout(model: Model, staged: Staged, latent: Sites, call: str) -> list[Slot]:
+def scout(model: Model, staged: Staged, latent: Sites, call: str, kind: type[Scout] = Scout) -> list[Slot]:
     """The slots of the latent sites, found by an abstract walk.
 
     Raises:
         InferenceError: a discrete latent site.
     """
-    walker = Scout({}, call)
+    walker = kind({}, call)
 
     def walk(values: Any, arrays: Any) -> Any:
         records = collect(model, staged, arrays, walker.replace(values=values))

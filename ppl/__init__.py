@@ -12,11 +12,12 @@ of that function: `seed` draws, `condition` observes, `log_density` scores, `mcm
 True
 """
 
-from storax import bijections, distributions, errors, supports
+from storax import bijections, distributions, errors, logprob, supports
 from storax.distributions import *  # noqa: F403
+from storax.errors import NotMeasurable
 from storax.handlers import Trace, block, condition, do, mask, replay, scale, scope, seed, substitute, trace
 from storax.language import deterministic, factor, rv, sample
-from storax.logprob import Density, check, log_density, log_likelihood, unconstrain
+from storax.logprob import Density, check, distribution, log_density, log_likelihood, unconstrain
 from storax.models import Model, model
 from storax.plates import plate
 from storax.samplers import Posterior, mcmc, nuts
@@ -28,6 +29,7 @@ __all__ = [  # noqa: PLE0604
     *distributions.__all__,
     "Density",
     "Model",
+    "NotMeasurable",
     "Posterior",
     "Trace",
     "bijections",
@@ -35,12 +37,14 @@ __all__ = [  # noqa: PLE0604
     "check",
     "condition",
     "deterministic",
+    "distribution",
     "distributions",
     "do",
     "errors",
     "factor",
     "log_density",
     "log_likelihood",
+    "logprob",
     "mask",
     "mcmc",
     "model",

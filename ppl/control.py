@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from storax import jaxprs
+from storax import jaxprs, recurrences
 from storax.effects import Context, Handler, Record
 from storax.errors import ControlFlowError, ModelError
 from storax.surveying import survey, views
@@ -42,7 +42,8 @@ def scan_rule(run: Any, handlers: Any, contexts: Any, equation: Any, inputs: Any
         outputs, records = run(inner, body, [*moved, *loop.consts, *carry, *xs])
         return outputs[: len(carry)], (outputs[len(carry) :], invariant.remove(records, i))
 
-    carry, (ys, records) = lax.scan(
+    scan = lax.scan if any(h.draws for h in handlers) else recurrences.scan
+    carry, (ys, records) = scan(
         step, loop.carry, (jnp.arange(loop.length), loop.xs, given), loop.length, loop.reverse, loop.unroll
     )
     return [*carry, *ys], invariant.restore(records, loop.length)

@@ -62,10 +62,15 @@ class Effect(NamedTuple):
 
     def wrapped(self, wrapper: Callable[..., Any], argument: Any, mapped: Sequence[bool]) -> Effect:
         """The site with distribution `wrapper(d, argument)`; `mapped`: which lanes the argument carries in front."""
-        leaves = [*self.leaves[: self.site.tree.num_leaves], argument]
-        lanes = tuple((n, (*m[: len(leaves) - 1], a)) for (n, m), a in zip(self.site.lanes, mapped, strict=True))
+        count = self.site.tree.num_leaves
+        origins = [] if self.site.origins is None else self.leaves[count:]
+        leaves = [*self.leaves[:count], argument, *origins]
+        lanes = tuple(
+            (n, (*m[:count], a, *m[count : count + len(origins)]))
+            for (n, m), a in zip(self.site.lanes, mapped, strict=True)
+        )
         site = self.site.replace(lanes=lanes)
-        *of_base, own = site.one_lane(leaves)
+        *of_base, own = site.one_lane(leaves)[: count + 1]
         tree = jax.tree.structure(wrapper(self.site.distribution(of_base), own))
         return self._replace(leaves=leaves, site=site.replace(tree=tree))
 
@@ -162,14 +167,14 @@ class Record(Pytree):
         """Log density `[*lanes, *shape, *batch]`; zero in a branch that was not taken."""
         if self.log_prob is not None:
             return self.log_prob
-        lanes = self.site.over_lanes(lambda v, *leaves: self.site.distribution(leaves).log_prob(v), 1)
+        lanes = self.site.over_lanes(lambda v, *leaves: self.site.log_prob(v, leaves), 1)
         return lanes(self.value, *self.leaves)
 
     def in_branch(self) -> Record:
         """The record as it may leave a branch: scored there, because elsewhere its parameters are not defined."""
         log_prob = None if self.is_mark else self.score()
         active = jnp.asarray(True) if self.active is None else self.active
-        site = self.site.replace(tree=None, lanes=(), shape=())
+        site = self.site.replace(tree=None, lanes=(), shape=(), origins=None)
         record = self.replace(leaves=(), log_prob=log_prob, active=active, site=site)
         return jax.tree.map(jnp.asarray, record)
 
@@ -183,6 +188,7 @@ class Handler(Pytree):
 
     sees_hidden: ClassVar[bool] = False  # does it also answer sites that `block` has hidden?
     in_while: ClassVar[bool] = True  # can it work where the number of draws is not known?
+    draws: ClassVar[bool] = False  # does it make random numbers?  Some keys make others in a batch than in a loop.
 
     def context(self, sites: Sites) -> Context:
         """What flows in, given the sites that the handler will see."""

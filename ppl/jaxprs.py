@@ -5,14 +5,19 @@ Equations are told apart by the *name* of their primitive: some primitives have 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax.extend import core as jex
 from jax.interpreters import partial_eval as pe
 
 from storax.primitives import PRIMITIVES
+from storax.sources import in_library
+
+_FOLDERS = {"ppl", "handlers", "logprob", "samplers", "storax"}  # where the library's own frames are
 
 
 def has_sites(jaxpr_or_equation: Any) -> bool:
@@ -43,6 +48,28 @@ def parts(equation: Any) -> Iterator[tuple[str, Any]]:
         yield from (("", sub) for sub in sub_jaxprs(equation))
 
 
+def user_line_of(equation: Any) -> str:
+    """`"model.py:12"`: the user's line that an equation comes from, "" if it is not known."""
+    traceback = getattr(equation.source_info, "traceback", None)
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    own = os.path.join(here, "")
+    for frame in traceback.frames if traceback is not None else ():
+        name = frame.file_name
+        ours = name.startswith(own) and os.path.relpath(name, here).split(os.sep)[0] in _FOLDERS
+        if not ours and not in_library(name):
+            return f"{os.path.basename(name)}:{frame.line_num}"
+    return ""
+
+
+def is_literal(atom: Any) -> bool:
+    return isinstance(atom, jex.Literal)
+
+
+def read(values: dict[Any, Any], atom: Any) -> Any:
+    """The value of a variable, or a literal's own."""
+    return atom.val if is_literal(atom) else values[atom]
+
+
 class Environment:
     """The values of a jaxpr's variables while it is interpreted.
 
@@ -58,7 +85,7 @@ class Environment:
         self.fixed = {*self.jaxpr.constvars, *(self.jaxpr.invars if arguments else ())}
 
     def read(self, atom: Any) -> Any:
-        return atom.val if isinstance(atom, jex.Literal) else self.values[atom]
+        return read(self.values, atom)
 
     def inputs(self, equation: Any) -> list[Any]:
         return [self.read(v) for v in equation.invars]
@@ -80,6 +107,13 @@ def evaluate(equation: Any, inputs: Sequence[Any]) -> list[Any]:
     with equation.ctx.manager:  # matmul precision, XLA metadata
         out = equation.primitive.bind(*inputs, **equation.primitive.get_bind_params(equation.params))
     return list(out) if equation.primitive.multiple_results else [out]
+
+
+def evaluate_all(equations: Sequence[Any], values: dict[Any, Any]) -> None:
+    """Run equations, and write what they give into `values`."""
+    for equation in equations:
+        outputs = evaluate(equation, [read(values, v) for v in equation.invars])
+        values.update(zip(equation.outvars, outputs, strict=True))
 
 
 def close(jaxpr: Any) -> Any:
@@ -193,6 +227,54 @@ def _taint(closed: Any, flags: Sequence[bool]) -> list[int]:
     return [read(v) for v in closed.jaxpr.outvars]
 
 
+def needed_for(closed: Any, outputs: Sequence[int]) -> tuple[Sequence[Any], list[bool]]:
+    """The equations that some outputs need, and which inputs they read.  The variables keep their identity."""
+    used = [i in outputs for i in range(len(closed.jaxpr.outvars))]
+    jaxpr, needed = pe.dce_jaxpr(closed.jaxpr, used)
+    return jaxpr.eqns, needed
+
+
+def stride(closed: Any, old: Any, new: Any) -> Any:
+    """The variable or literal `by` of `new = old + by` in integers of 32 bits or more; None if `new` is no such sum."""
+    wide = jnp.issubdtype(new.aval.dtype, jnp.integer) and new.aval.dtype.itemsize >= 4
+    for equation in closed.jaxpr.eqns:
+        if wide and equation.primitive.name == "add" and new in equation.outvars:
+            a, b = equation.invars
+            return b if a is old else a if b is old else None
+    return None
+
+
+# These do not become what they are in a loop by jax.vmap: some keys make other bits in a batch, and a callback or a
+# rule of the user's own may not know of lanes at all.
+_NOT_VMAPPED = ("pure_callback", "ffi_call", "custom_vmap_call", "random_", "rng_")
+
+
+def is_sequential(equation: Any, varying: Sequence[bool]) -> bool:
+    """Must the equation be run step by step, when these of its inputs differ from step to step?
+
+    jax.vmap runs all branches of a `cond` and selects: the derivative of a branch that was not taken, which may be
+    nan, is then multiplied by zero, and stays nan.
+    """
+    name = equation.primitive.name
+    if name.startswith(_NOT_VMAPPED):
+        return any(varying)
+    if name == "cond":
+        return varying[0] or any(_sequential_inside(b, varying[1:]) for b in equation.params["branches"])
+    subs = [close(sub) for sub in sub_jaxprs(equation)]
+    calls = name not in ("scan", "while") and all(len(sub.jaxpr.invars) == len(varying) for sub in subs)
+    return any(_sequential_inside(sub, varying if calls else [any(varying)] * len(sub.jaxpr.invars)) for sub in subs)
+
+
+def _sequential_inside(closed: Any, varying: Sequence[bool]) -> bool:
+    differ = {v for v, flag in zip(closed.jaxpr.invars, varying, strict=True) if flag}
+    for equation in closed.jaxpr.eqns:
+        flags = [not is_literal(v) and v in differ for v in equation.invars]
+        if is_sequential(equation, flags):
+            return True
+        differ.update(equation.outvars if any(flags) else ())
+    return False
+
+
 def depends_on(closed: Any, output: int, inputs: Sequence[bool]) -> bool:
     """Does one output of a jaxpr depend on any of the flagged inputs?"""
     used = [i == output for i in range(len(closed.jaxpr.outvars))]
@@ -212,3 +294,24 @@ def evaluate_known(closed: Any, unknown: Sequence[bool], inputs: Sequence[Any]) 
 
 def avals(closed: Any) -> list[jax.ShapeDtypeStruct]:
     return [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in closed.out_avals]
+
+
+_CALLS = frozenset({"jit", "closed_call", "core_call"})
+
+
+def is_call(equation: Any) -> bool:
+    """Does it call a function, of the user or of JAX, that may be looked into?
+
+    Of those with a derivative of their own, only JAX's: theirs is that of what they compute.
+    """
+    name = equation.primitive.name
+    return name in _CALLS or (name == "custom_jvp_call" and _is_of_jax(callee(equation.params)))
+
+
+def has_own_derivative(equation: Any) -> bool:
+    return bool(equation.primitive.name == "custom_jvp_call")
+
+
+def _is_of_jax(closed: Any) -> bool:
+    file = getattr(closed.jaxpr.debug_info, "func_filename", None) or ""
+    return file.startswith(os.path.dirname(jax.__file__) + os.sep)

@@ -41,6 +41,8 @@ class Site:
         hidden: `block` keeps the site from the handlers further out.
         is_factor: an observation of nothing, which only adds to the density.
         dims: names of the axes of one lane's value, None for those without.
+        origins: what the operands after the distribution's leaves say of how these were computed; None if there are
+            none.  Its `log_prob(site, value, leaves)` takes the place of the distribution's.
         source: "file.py:line" of the user's call.
     """
 
@@ -52,6 +54,7 @@ class Site:
     hidden: bool = False
     is_factor: bool = False
     dims: tuple[str | None, ...] = ()
+    origins: Any = None
     source: str = dataclasses.field(default="", compare=False)
 
     def __repr__(self) -> str:  # as it shows in a printed jaxpr: theta, or theta*8 after a vmap
@@ -73,6 +76,12 @@ class Site:
     def distribution(self, leaves: Sequence[Any]) -> Any:
         """The distribution of one lane, from the leaves of one lane."""
         return jax.tree.unflatten(self.tree, leaves[: self.tree.num_leaves])
+
+    def log_prob(self, value: Any, leaves: Sequence[Any]) -> Any:
+        """The log density of one lane, from its value and leaves."""
+        if self.origins is not None:
+            return self.origins.log_prob(self, value, leaves)
+        return self.distribution(leaves).log_prob(value)
 
     def one_lane(self, leaves: Sequence[Any]) -> list[jax.ShapeDtypeStruct]:
         """The shapes and dtypes that the leaves have in one lane."""

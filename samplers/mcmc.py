@@ -15,6 +15,7 @@ from storax.errors import ArgumentTypeError
 from storax.handlers.giving import gather
 from storax.keys import as_key
 from storax.logprob.checking import examine, refuse_changing_sites
+from storax.logprob.deriving.marginal import density_of
 from storax.logprob.unconstraining import Density
 from storax.models import Model, transformation
 from storax.samplers.driver import run
@@ -112,7 +113,7 @@ class _Program:
         skeleton = Staged(closed, [], out_tree)
 
         def density(leaves: Any, arrays: Any) -> Density:
-            return Density(Model(function, jax.tree.unflatten(handlers, leaves)), skeleton._replace(arrays=arrays),
+            return density_of(Model(function, jax.tree.unflatten(handlers, leaves)), skeleton._replace(arrays=arrays),
                            "sx.mcmc")  # fmt: skip
 
         def evaluate(leaves: Any, arrays: Any, vectors: Any) -> Any:
@@ -133,7 +134,7 @@ class _Program:
     def __call__(
         self, model: Model, staged: Staged, kernel: Kernel, key: jax.Array, init: Mapping[str, Any]
     ) -> Posterior:
-        density = Density(model, staged, "sx.mcmc")
+        density = density_of(model, staged, "sx.mcmc")
         settings = self.settings
         kernel.initial_inverse_mass(jnp.zeros(density.size, density.layout.dtype))  # does it fit?
         check_memory(settings, density)

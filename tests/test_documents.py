@@ -107,8 +107,8 @@ def test_random_walk_follows_the_level():
 
     module = example("random_walk")
     walk, y = module.make_data(jax.random.key(2), 100)
-    post = module.main(num_samples=500)
-    assert post["level"].shape == (4, 500, 100)
+    post = module.main()
+    assert post["level"].shape == (4, 1000, 100)
     inside = np.abs(post["level"].mean((0, 1)) - walk) < 3 * post["level"].std((0, 1))
     assert inside.mean() > 0.95
     assert np.mean((post["level"].mean((0, 1)) - walk) ** 2) < np.mean((y.mean(1) - walk) ** 2)

@@ -124,7 +124,11 @@ class Distribution(Pytree, abc.ABC):
         return jnp.exp(self.log_cdf(value))
 
     def icdf(self, q: Any) -> jax.Array:
-        """The quantile function: the smallest x with P(X <= x) >= q, for q in [0, 1]; nan for another q."""
+        """The quantile function: the smallest x with P(X <= x) >= q, for q in [0, 1].
+
+        Another q gives nan; of counts, which have no nan, it is refused, and where it is traced it gives the smallest
+        integer.
+        """
         raise NotMeasurable(f"{self.name} has no quantile function in closed form.")
 
     @property

@@ -11,14 +11,17 @@ from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.binomial import binomial_draws
 from storax.distributions.chances import pass_nan
-from storax.distributions.masses import log_urn_of_two
+from storax.distributions.masses import log_share, log_urn_of_two
 from storax.distributions.poisson import poisson_draws
-from storax.distributions.searching import as_count
+from storax.distributions.searching import as_count, quantile
+from storax.distributions.summing import inner_count, log_sums, outside_known
 from storax.supports import Support
 
 
 class BetaBinomial(Distribution):
     """Successes in total_count trials whose chance of success is Beta(concentration1, concentration0) distributed.
+
+    Its distribution function is a sum of masses: with many trials it takes its time.
 
     Args:
         concentration1: pulls towards success, positive.
@@ -58,6 +61,22 @@ class BetaBinomial(Distribution):
         k = jnp.where(inside, x, 0.0)
         return pass_nan(x, within(inside, log_urn_of_two(k, jnp.where(inside, n - k, 0.0), a, b)))
 
+    def log_cdf(self, value: Any) -> jax.Array:
+        return self._tails(value)[0]
+
+    def log_survival(self, value: Any) -> jax.Array:
+        return self._tails(value)[1]
+
+    def _tails(self, value: Any) -> tuple[jax.Array, jax.Array]:
+        """Sums of masses: all of them where a concentration is below 1, as the mass may rise towards an end there."""
+        x, a, b, n = promote(value, self.concentration1, self.concentration0, self.total_count)
+        mass = lambda k, a, b, n: log_urn_of_two(k, n - k, a, b)  # noqa: E731
+        sums = log_sums(mass, inner_count(x, 0.0, n), 0.0, n, n * (a / (a + b)), (a >= 1) & (b >= 1), a, b, n)
+        return outside_known(x, 0.0, n, sums)
+
+    def icdf(self, q: Any) -> jax.Array:
+        return quantile(self, q, 0, self.total_count)
+
     @property
     def mean(self) -> jax.Array:
         a, b, n = promote(self.concentration1, self.concentration0, self.total_count)
@@ -80,6 +99,8 @@ class BetaBinomial(Distribution):
 
 class BetaNegativeBinomial(Distribution):
     """Successes before the failure number n, with a chance of success that is Beta(concentration1, concentration0).
+
+    It has no distribution function: its tail falls like a power, too slowly to be summed, and has no other form.
 
     Args:
         concentration1: pulls towards success, positive.
@@ -115,7 +136,7 @@ class BetaNegativeBinomial(Distribution):
         inside = (x >= 0) & (x < jnp.inf) & (jnp.floor(x) == x)
         k = jnp.where(inside, x, 0.0)
         # The urn's order is free but for the last draw, which is a failure.
-        return pass_nan(x, within(inside, log_urn_of_two(k, n, a, b) + jnp.log(n / (n + k))))
+        return pass_nan(x, within(inside, log_urn_of_two(k, n, a, b) + log_share(n, k)))
 
     @property
     def mean(self) -> jax.Array:

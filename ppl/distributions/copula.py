@@ -92,7 +92,8 @@ class GaussianCopula(Compound):
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         z = self.scores.expand(self.batch_shape).sample(key, shape)
         info = jnp.finfo(z.dtype)
-        x = self.marginal_dist.icdf(jnp.clip(ndtr(z), info.tiny, 1 - info.epsneg))
+        wide = z.astype(jnp.promote_types(z.dtype, jnp.float32))  # jax.scipy's ndtr knows no half precision
+        x = self.marginal_dist.icdf(jnp.clip(ndtr(wide).astype(z.dtype), info.tiny, 1 - info.epsneg))
         return x.astype(self.dtype)
 
     def log_prob(self, value: Any) -> jax.Array:

@@ -10,10 +10,11 @@ from jax.scipy.special import digamma, gammaln
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
+from storax.distributions.gamma_density import log_gamma_density_of_product, log_gamma_density_of_quotient
 from storax.distributions.incomplete import log_gamma_tails
 from storax.distributions.log_gamma import log_minus_digamma, stirling_remainder
 from storax.distributions.quantiles import quantile
-from storax.distributions.special import HALF_LOG_TWO_PI, log1mexp, log_gamma_density, standardize
+from storax.distributions.special import HALF_LOG_TWO_PI, log1mexp, log_product, quotient, standardize
 from storax.supports import Support
 
 
@@ -44,15 +45,19 @@ class Gamma(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        return log_gamma_density(a, rate * jnp.where(x == jnp.inf, -1.0, x)) + jnp.log(rate)
+        return log_gamma_density_of_product(a, x, rate)
 
     def log_cdf(self, value: Any) -> jax.Array:
-        x, a, rate = promote(value, self.concentration, self.rate)
-        return log_gamma_tails(a, standardize(jnp.maximum(x, 0.0), 0.0, 1 / rate))[0]
+        return log_gamma_tails(*self._shape_and_product(value))[0]
 
     def log_survival(self, value: Any) -> jax.Array:
+        return log_gamma_tails(*self._shape_and_product(value))[1]
+
+    def _shape_and_product(self, value: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         x, a, rate = promote(value, self.concentration, self.rate)
-        return log_gamma_tails(a, standardize(jnp.maximum(x, 0.0), 0.0, 1 / rate))[1]
+        infinite = x == jnp.inf
+        x = jnp.where(infinite, 1.0, jnp.maximum(x, 0.0))
+        return a, jnp.where(infinite, jnp.inf, rate * x), jnp.where(infinite, jnp.inf, log_product(x, rate))
 
     def icdf(self, q: Any) -> jax.Array:
         q, _, _ = promote(q, self.concentration, self.rate)
@@ -103,17 +108,15 @@ class InverseGamma(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        inside = ~((x <= 0) | (x == jnp.inf))
-        x = jnp.where(inside, x, 1.0)
-        return within(inside, log_gamma_density(a, rate / x) + jnp.log(rate) - 2 * jnp.log(x))
+        return log_gamma_density_of_quotient(a, x, rate)
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        return log_gamma_tails(a, _divide(rate, x))[1]
+        return log_gamma_tails(a, *_divide(rate, x))[1]
 
     def log_survival(self, value: Any) -> jax.Array:
         x, a, rate = promote(value, self.concentration, self.rate)
-        return log_gamma_tails(a, _divide(rate, x))[0]
+        return log_gamma_tails(a, *_divide(rate, x))[0]
 
     def icdf(self, q: Any) -> jax.Array:
         q, _, _ = promote(q, self.concentration, self.rate)
@@ -195,10 +198,13 @@ class Exponential(Distribution):
         return 1 - jnp.log(promote(self.rate)[0])
 
 
-def _divide(rate: jax.Array, x: jax.Array) -> jax.Array:
-    """rate / x, from infinity at x <= 0 to 0 at infinity."""
+def _divide(rate: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """rate / x, from infinity at x <= 0 to 0 at infinity, and its logarithm."""
     inside = ~((x <= 0) | (x == jnp.inf))
-    return jnp.where(inside, rate / jnp.where(inside, x, 1.0), jnp.where(x <= 0, jnp.inf, 0.0))
+    x = jnp.where(inside, x, jnp.where(x <= 0, 0.0, jnp.inf))
+    y = jnp.where(inside, x, 1.0)
+    ratio = jnp.where(inside, quotient(rate, y), jnp.where(x == 0, jnp.inf, 0.0))
+    return ratio, jnp.where(inside, jnp.log(rate) - jnp.log(y), jnp.where(x == 0, jnp.inf, -jnp.inf))
 
 
 def log_gamma_draws(key: jax.Array, concentration: Any, shape: tuple[int, ...], dtype: Any) -> jax.Array:

@@ -12,10 +12,11 @@ from jax.scipy.special import digamma, gammaln
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.gamma import Gamma, gamma_entropy, log_gamma_draws, positive_float
+from storax.distributions.gamma_density import log_gamma_density
 from storax.distributions.incomplete import log_gamma_tails
 from storax.distributions.quantiles import quantile
 from storax.distributions.small import log_gamma1p, log_ratio
-from storax.distributions.special import log_beta, log_gamma_density, log_gamma_half_step, safe_log, times_log
+from storax.distributions.special import log_beta, log_gamma_half_step, safe_log, times_log
 from storax.supports import Support
 
 
@@ -103,7 +104,9 @@ class Chi(Distribution):
         y = jnp.where(low, 1.0, x)
         score = log_gamma_density(a, 0.5 * jnp.square(y)) + jnp.log(y)
         power = times_log(df - 1, safe_log(jnp.where(low, x, 1.0)))
-        return within(inside, jnp.where(low, power + (1 - a) * np.log(2.0) - _log_gamma(a), score))
+        square = jnp.square(jnp.where(low, x, 0.0))
+        of_low = power - 0.5 * square + (1 - a) * np.log(2.0) - _log_gamma(a)
+        return within(inside, jnp.where(low, of_low, score))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return log_gamma_tails(*self._half_square(value))[0]
@@ -111,9 +114,10 @@ class Chi(Distribution):
     def log_survival(self, value: Any) -> jax.Array:
         return log_gamma_tails(*self._half_square(value))[1]
 
-    def _half_square(self, value: Any) -> tuple[jax.Array, jax.Array]:
+    def _half_square(self, value: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         x, df = promote(value, self.df)
-        return 0.5 * df, 0.5 * jnp.square(jnp.maximum(x, 0.0))
+        x = jnp.maximum(x, 0.0)
+        return 0.5 * df, 0.5 * jnp.square(x), 2 * safe_log(x) - np.log(2.0)
 
     def icdf(self, q: Any) -> jax.Array:
         q, _ = promote(q, self.df)
@@ -183,11 +187,17 @@ class GeneralizedGamma(Distribution):
         inside = ~((x < 0) | (x == jnp.inf))
         x = jnp.where(inside, x, 1.0)
         log_z = log_ratio(x, 1 / rate)
+        inside = inside & ~(power * log_z > np.log(jnp.finfo(x.dtype).max))  # no float is as small as that
+        log_z = jnp.where(inside, log_z, 0.0)
         low = power * log_z < -30
         log_y = jnp.where(low, 0.0, log_z)
         score = log_gamma_density(a, jnp.exp(power * log_y)) + (power - 1) * log_y
         # Next to 0 the powers of x are put together.
-        of_low = times_log(a * power - 1, jnp.where(low, log_z, 0.0)) - _log_gamma(a)
+        zero = log_z == -jnp.inf
+        far = power * jnp.where(low & ~zero, log_z, 0.0)
+        of_low = (
+            times_log(a * power - 1, jnp.where(low, log_z, 0.0)) - jnp.where(zero, 0.0, jnp.exp(far)) - _log_gamma(a)
+        )
         return within(inside, jnp.where(low, of_low, score) + jnp.log(power) + jnp.log(rate))
 
     def log_cdf(self, value: Any) -> jax.Array:
@@ -196,11 +206,14 @@ class GeneralizedGamma(Distribution):
     def log_survival(self, value: Any) -> jax.Array:
         return log_gamma_tails(*self._shape_and_power(value))[1]
 
-    def _shape_and_power(self, value: Any) -> tuple[jax.Array, jax.Array]:
+    def _shape_and_power(self, value: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         x, a, rate, power = promote(value, self.concentration, self.rate, self.power)
         inside = ~((x <= 0) | (x == jnp.inf))
-        y = jnp.exp(power * log_ratio(jnp.where(inside, x, 1.0), 1 / rate))
-        return a, jnp.where(inside, y, jnp.where(x <= 0, 0.0, jnp.inf))
+        log_y = power * log_ratio(jnp.where(inside, x, 1.0), 1 / rate)
+        inside = inside & ~(log_y > np.log(float(jnp.finfo(x.dtype).max)))
+        y = jnp.exp(jnp.where(inside, log_y, 0.0))
+        ends = jnp.where(x <= 0, 0.0, jnp.inf)
+        return a, jnp.where(inside, y, ends), jnp.where(inside, log_y, jnp.where(x <= 0, -jnp.inf, jnp.inf))
 
     def icdf(self, q: Any) -> jax.Array:
         q, a, rate, power = promote(q, self.concentration, self.rate, self.power)

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import digamma, gammaln
 
+from storax.distributions.gamma_density import log_gamma_density
 from storax.distributions.log_gamma import stirling_remainder
-from storax.distributions.special import HALF_LOG_TWO_PI, log_gamma_density
+from storax.distributions.special import HALF_LOG_TWO_PI
 
 _SHIFT = 20
 

@@ -121,12 +121,13 @@ class DiscreteWeibull(Distribution):
         inside = (x >= 0) & (x < jnp.inf) & (jnp.floor(x) == x)
         k = jnp.where(inside, x, 0.0)
         rate = -jnp.log(q)
-        zero = k == 0
-        j = jnp.where(zero, 1.0, k)
-        start = jnp.where(zero, 0.0, _power(j, beta))
+        zero, last = k == 0, beta * jnp.log1p(k) > _limit(k.dtype)  # where (k + 1)^beta overflows, nothing is above k
+        j = jnp.where(zero | last, 1.0, k)
+        start = jnp.where(zero, 0.0, _power(jnp.where(zero, 1.0, k), beta))
         # (k + 1)^beta - k^beta, which cancels for large k
-        step = jnp.where(zero, 1.0, _power(j, beta) * jnp.expm1(beta * jnp.log1p(1 / j)))
-        return pass_nan(x, within(inside, log1mexp(rate * step) - rate * start))
+        step = _power(j, beta) * jnp.expm1(jnp.where(zero | last, 1.0, beta) * jnp.log1p(1 / j))
+        step = jnp.where(zero | last, 1.0, step)
+        return pass_nan(x, within(inside, jnp.where(last, 0.0, log1mexp(rate * step)) - rate * start))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return log1mexp(-self.log_survival(value))
@@ -149,8 +150,13 @@ def _failures(k: jax.Array, chances: Chances) -> jax.Array:
 
 def _power(k: jax.Array, beta: jax.Array) -> jax.Array:
     """k^beta for k >= 1, whose gradient is finite where it overflows."""
-    limit = jnp.log(jnp.finfo(k.dtype).max) - 1
-    return jnp.exp(jnp.minimum(beta * jnp.log(k), limit))
+    score, limit = beta * jnp.log(k), _limit(k.dtype)
+    return jnp.exp(jnp.where(score > limit, limit, score))  # the derivative of jnp.minimum would be inf times 0
+
+
+def _limit(dtype: Any) -> float:
+    """The logarithm of about the largest float."""
+    return float(np.log(float(jnp.finfo(dtype).max))) - 1
 
 
 def _exponential(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:

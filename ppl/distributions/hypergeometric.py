@@ -13,7 +13,8 @@ from storax import supports
 from storax.distributions.base import Distribution, is_known, promote, within
 from storax.distributions.chances import Chances, pass_nan
 from storax.distributions.masses import log_binomial
-from storax.distributions.searching import as_count
+from storax.distributions.searching import as_count, quantile
+from storax.distributions.summing import inner_count, log_sums, outside_known
 from storax.errors import ParameterError
 from storax.supports import Support
 
@@ -55,9 +56,12 @@ class HyperGeometric(Distribution):
 
     @property
     def support(self) -> Support:
+        return supports.integer_interval(*self._ends())
+
+    def _ends(self) -> tuple[jax.Array, jax.Array]:
         whole, marked, draws = (jnp.asarray(x) for x in (self.population, self.marked, self.draws))
         whole, marked, draws = jnp.broadcast_arrays(whole, marked, draws)
-        return supports.integer_interval(jnp.maximum(draws - (whole - marked), 0), jnp.minimum(draws, marked))
+        return jnp.maximum(draws - (whole - marked), 0), jnp.minimum(draws, marked)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         whole, marked, draws = promote(self.population, self.marked, self.draws)
@@ -87,6 +91,23 @@ class HyperGeometric(Distribution):
         of_marked = log_binomial(k, marked - k, chances)
         of_others = log_binomial(draws - k, whole - marked - (draws - k), chances)
         return pass_nan(x, within(inside, of_marked + of_others - log_binomial(draws, whole - draws, chances)))
+
+    def log_cdf(self, value: Any) -> jax.Array:
+        return self._tails(value)[0]
+
+    def log_survival(self, value: Any) -> jax.Array:
+        return self._tails(value)[1]
+
+    def _tails(self, value: Any) -> tuple[jax.Array, jax.Array]:
+        x, whole, marked, draws = promote(value, self.population, self.marked, self.draws)
+        low, high = jnp.maximum(draws - (whole - marked), 0.0), jnp.minimum(draws, marked)
+        mass = lambda k, whole, marked, draws: HyperGeometric(whole, marked, draws).log_prob(k)  # noqa: E731
+        mean = draws * (marked / jnp.maximum(whole, 1.0))
+        sums = log_sums(mass, inner_count(x, low, high), low, high, mean, True, whole, marked, draws)
+        return outside_known(x, low, high, sums)
+
+    def icdf(self, q: Any) -> jax.Array:
+        return quantile(self, q, *self._ends())
 
     @property
     def mean(self) -> jax.Array:

@@ -17,21 +17,28 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from storax.distributions.beta_density import log_beta_density
+from storax.distributions.chances import Chances
+from storax.distributions.gamma_density import log_gamma_density
 from storax.distributions.quadrature import depth, log_integral
 from storax.distributions.small import expm1_minus, log_gamma1p
-from storax.distributions.special import log1mexp, log1p_minus, log_beta_density, log_gamma_density
+from storax.distributions.special import log1mexp, log1p_minus, safe_log
 
 
-def log_gamma_tails(a: Any, y: Any) -> tuple[jax.Array, jax.Array]:
+def log_gamma_tails(a: Any, y: Any, log_y: Any = None) -> tuple[jax.Array, jax.Array]:
     """log P(X <= y) and log P(X > y) of a Gamma(a, 1), for a > 0 and 0 <= y <= inf.
+
+    `log_y` is log y, where it is known although y is too small for a float.
 
     >>> log_p, log_q = log_gamma_tails(jnp.float32(1.0), jnp.float32(800.0))
     >>> log_q.item()
     -800.0
     """
-    a, y = jnp.broadcast_arrays(a, y)
-    inside = ~((y == 0) | (y == jnp.inf))
-    y_in = jnp.where(inside, y, a)
+    a, y, log_y = jnp.broadcast_arrays(a, y, safe_log(y) if log_y is None else log_y)
+    zero = log_y == -jnp.inf
+    inside = ~(zero | (y == jnp.inf))
+    tiny = inside & (y < 0.01)  # next to zero the series in y, DLMF 8.7.1: the window would be hundreds wide there
+    y_in = jnp.where(inside & ~tiny, y, a)
     # The smaller tail is integrated.  Below a < 1 the lower one may be nearly all.
     lower = (y_in < a) & ((a >= 1) | (a * jnp.log(y_in) < -0.3))
     sign = jnp.where(lower, -1.0, 1.0).astype(y_in.dtype)
@@ -45,22 +52,19 @@ def log_gamma_tails(a: Any, y: Any) -> tuple[jax.Array, jax.Array]:
     rest = -exponent(width) - jnp.log(a)  # beyond the window the lower tail is a pure exponential
     total = jnp.where(lower, jnp.logaddexp(total, rest), total)
     tail = log_gamma_density(a, y_in) + jnp.log(y_in) + total
-    # Next to zero: the series in y, DLMF 8.7.1, as the window would be hundreds wide there.
-    tiny = (y_in < 0.01) & (a < 1)
-    of_tiny = _log_p_near_zero(jnp.where(tiny, a, 0.5), jnp.where(tiny, y_in, 0.01))
+    of_tiny = _log_p_near_zero(*(jnp.where(tiny, v, w) for v, w in ((a, 0.5), (y, 0.01), (log_y, -4.6))))
     log_p, log_q = _both(jnp.where(tiny, of_tiny, tail), lower | tiny)
-    zero = y == 0
     return (
         jnp.where(inside, log_p, jnp.where(zero, -jnp.inf, jnp.where(jnp.isnan(y), jnp.nan, 0.0))),
         jnp.where(inside, log_q, jnp.where(zero, 0.0, jnp.where(jnp.isnan(y), jnp.nan, -jnp.inf))),
     )
 
 
-def _log_p_near_zero(a: jax.Array, y: jax.Array) -> jax.Array:
+def _log_p_near_zero(a: jax.Array, y: jax.Array, log_y: jax.Array) -> jax.Array:
     series = jnp.ones_like(y)
     for n in range(8, 0, -1):  # 1 + y / (a + 1) (1 + y / (a + 2) (...))
         series = 1 + y / (a + n) * series
-    return a * jnp.log(y) - log_gamma1p(a) - y + jnp.log(series)
+    return a * log_y - log_gamma1p(a) - y + jnp.log(series)
 
 
 def _both(tail: jax.Array, lower: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -110,7 +114,7 @@ def log_beta_tails(a: Any, b: Any, x: Any, rest: Any) -> tuple[jax.Array, jax.Ar
         return slope * s + n * (u * expm1_minus(-s) + bend)
 
     total = jnp.logaddexp(log_integral(exponent, width), -exponent(width) - jnp.log(p))
-    tail = log_beta_density(a, b, log_x, log_rest) + log_x + log_rest + total
+    tail = log_beta_density(a, b, Chances(x_in, rest_in, log_x, log_rest)) + log_x + log_rest + total
     log_p, log_q = _both(tail, lower)
     return (
         jnp.where(inside, log_p, jnp.where(zero, -jnp.inf, 0.0)),

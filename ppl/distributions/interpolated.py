@@ -84,6 +84,9 @@ class Interpolated(Distribution):
 
     @property
     def support(self) -> Support:
+        if isinstance(self.x_points, jax.ShapeDtypeStruct) or isinstance(self.pdf_points, jax.ShapeDtypeStruct):
+            ends = jax.ShapeDtypeStruct(self.batch_shape, jnp.result_type(float, self.x_points.dtype))
+            return supports.interval(ends, ends)
         x, _ = self._points()
         return supports.interval(x[..., 0], x[..., -1])
 

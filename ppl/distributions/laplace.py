@@ -147,7 +147,11 @@ class AsymmetricLaplace(Distribution):
 def _log_side(z_near: jax.Array, z_far: jax.Array, near: jax.Array, far: jax.Array) -> jax.Array:
     """log of near / (near + far) exp(z_near) for z_near < 0, and of 1 - far / (near + far) exp(-z_far) beyond."""
     below = z_near < 0
-    of_far = jnp.log1p(-far / (near + far) * jnp.exp(-jnp.where(below, 0.0, z_far)))
+    beyond, share = jnp.where(below, 0.0, z_far), far / (near + far)
+    rest = share * jnp.exp(-beyond)
+    small = rest > 0.5  # the probability, near / (near + far) + share (1 - exp(-z_far))
+    of_small = jnp.log(jnp.where(small, near / (near + far) - share * jnp.expm1(-beyond), 1.0))
+    of_far = jnp.where(small, of_small, jnp.log1p(-jnp.where(small, 0.5, rest)))
     return jnp.where(below, z_near - jnp.log1p(far / near), of_far)
 
 
@@ -211,6 +215,6 @@ class SoftLaplace(Distribution):
 def _log_arctan_exp(z: jax.Array) -> jax.Array:
     """log(2 arctan(exp(z)) / pi)."""
     low, far = z < 0, z < -20
-    tail = jnp.exp(-jnp.abs(jnp.where(far, -20.0, z)))
-    of_low = jnp.log(jnp.arctan(tail) * (2 / np.pi))
-    return jnp.where(far, z + np.log(2 / np.pi), jnp.where(low, of_low, jnp.log1p(-(2 / np.pi) * jnp.arctan(tail))))
+    of_low = jnp.log(jnp.arctan(jnp.exp(jnp.where(low & ~far, z, -1.0))) * (2 / np.pi))
+    of_high = jnp.log1p(-(2 / np.pi) * jnp.arctan(jnp.exp(-jnp.where(low, 1.0, z))))
+    return jnp.where(far, z + np.log(2 / np.pi), jnp.where(low, of_low, of_high))

@@ -17,6 +17,7 @@ from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
 from storax.distributions.chances import Chances
+from storax.distributions.exact import lost_by_product
 from storax.distributions.log_gamma import (
     HALF_LOG_TWO_PI,
     LARGE,
@@ -132,7 +133,7 @@ def log_binomial(k: Any, rest: Any, chances: Chances, n: Any = None) -> jax.Arra
 
 @custom_rule
 def _log_binomial(k: Any, rest: Any, n: Any, p: Any, q: Any, log_p: Any, log_q: Any) -> jax.Array:
-    d = rest * p - k * q  # n p - k, which cancels where p is close to 1
+    d = distance(k, rest, Chances(p, q, log_p, log_q))
     of_k = deviance(k, d, log_p - _log_share(k, n))
     of_rest = deviance(rest, -d, log_q - _log_share(rest, n))
     return of_k + of_rest + log_peak(k) + log_peak(rest) - log_peak(n)
@@ -143,7 +144,7 @@ def _of_log_binomial(primals: Any, tangents: Any) -> Any:
     k, rest, n, p, q, log_p, log_q = primals
     value = _log_binomial(*primals)
     change = jnp.zeros_like(value)
-    d = rest * p - k * q
+    d = distance(k, rest, Chances(p, q, log_p, log_q))
     certain = (log_p == -jnp.inf) | (log_q == -jnp.inf)
     for i, excess, count in ((5, -d, k), (6, d, rest)):
         # k dlog_p + rest dlog_q, where p dlog_p + q dlog_q is 0: n times that is taken away, which would cancel.
@@ -161,9 +162,23 @@ def _of_log_binomial(primals: Any, tangents: Any) -> Any:
 _log_binomial.defjvp(_of_log_binomial, symbolic_zeros=True)
 
 
+def distance(k: Any, rest: Any, chances: Chances) -> jax.Array:
+    """n p - k, of which no digit is lost: neither n = k + rest, nor 1 minus a small chance, is rounded."""
+    likely = chances.p > 0.5
+    rare, few, many = jnp.where(likely, chances.q, chances.p), jnp.where(likely, rest, k), jnp.where(likely, k, rest)
+    d = ((many * rare - few) + lost_by_product(many, rare)) + few * rare
+    return jnp.where(likely, -d, d)
+
+
 def log_negative_binomial(k: Any, size: Any, chances: Chances) -> jax.Array:
     """log(Gamma(k + size) / (Gamma(size) k!) p^k q^size): k successes before the failure number `size` > 0."""
-    return log_binomial(k, size, chances) + jnp.log(size / (k + size))
+    return log_binomial(k, size, chances) + log_share(size, k)
+
+
+def log_share(size: Any, k: Any) -> jax.Array:
+    """log(size / (size + k)); its slope in a tiny size, where k is 0, is no difference of large numbers."""
+    none = k == 0
+    return jnp.log(jnp.where(none, 1.0, size) / jnp.where(none, 1.0, k + size))
 
 
 def log_urn(counts: Any, weights: Any) -> jax.Array:

@@ -13,13 +13,15 @@ from storax import supports
 from storax.bijections.cholesky import matmul
 from storax.distributions.base import Distribution, is_known, promote, within
 from storax.distributions.factors import as_vector, check_sizes, factors, inverse, log_diagonal, multiply, whiten
+from storax.distributions.gamma_density import log_gamma_density
 from storax.distributions.gamma_steps import gamma_entropy
 from storax.distributions.log_gamma import LARGE
 from storax.distributions.masses import in_a_row
-from storax.distributions.special import HALF_LOG_TWO_PI, log_gamma_density, positive_or_nan, safe_log, times_log
+from storax.distributions.special import HALF_LOG_TWO_PI, positive_or_nan, safe_log, times_log
 from storax.errors import ParameterError, ShapeError
 from storax.pytrees import static
 from storax.supports import Support
+from storax.supports.vectors import rounding_of_halves
 
 
 class Dirichlet(Distribution):
@@ -56,8 +58,8 @@ class Dirichlet(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, a = promote(value, self.concentration)
         a = positive_or_nan(a)
-        sum_of_x = x.sum(-1)
-        inside = (~(x < 0)).all(-1) & ~(jnp.abs(sum_of_x - 1) > (1e-8 if x.dtype == jnp.float64 else 1e-4))
+        tolerance = 1e-8 if x.dtype == jnp.float64 else max(1e-4, rounding_of_halves(x.dtype))
+        inside = (~(x < 0)).all(-1) & ~(jnp.abs(x.sum(-1) - 1) > tolerance)
         x = jnp.where((x < 0) | (x == jnp.inf), 1.0, x)  # whose logarithm would make gradients nan
         large = (a > LARGE).any()
         if is_known(large):

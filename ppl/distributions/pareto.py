@@ -11,7 +11,7 @@ from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.gamma import probability
 from storax.distributions.small import expm1_over, log1p_over, log_ratio
-from storax.distributions.special import log1mexp, standardize, times_log
+from storax.distributions.special import log1mexp, quotient, standardize, times_log
 from storax.supports import Support
 
 
@@ -122,8 +122,15 @@ class GeneralizedPareto(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, loc, scale, c = promote(value, self.loc, self.scale, self.concentration)
         inside = ~((x < loc) | (x == jnp.inf) | (x > _end(loc, scale, c)))
-        y = _to_exponential((jnp.where(inside, x, loc) - loc) / scale, c)
-        return within(inside, times_log(-(1 + c), y) - jnp.log(scale))
+        distance = jnp.where(inside, x, loc) - loc
+        z = quotient(distance, scale)
+        far = c * z > 1  # there log(1 + c z) + log scale is put together: its slopes would cancel
+        y = _to_exponential(jnp.where(far, 0.0, z), jnp.where(far, 0.0, c))
+        of_near = times_log(-(1 + c), y) - jnp.log(scale)
+        d, k = jnp.where(far, distance, 1.0), jnp.where(far, c, 1.0)
+        log_total = jnp.log(d + scale / k) + jnp.log(k)  # scale + c distance, which may overflow
+        of_far = -log_total - quotient(log_total - jnp.log(scale), k)
+        return within(inside, jnp.where(far, of_far, of_near))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return log1mexp(-self.log_survival(value))

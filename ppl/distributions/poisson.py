@@ -19,6 +19,8 @@ from storax.supports import Support
 class Poisson(Distribution):
     """The Poisson distribution.
 
+    A draw that the integers of the precision cannot hold (above 2.1e9 in 32 bits) is their largest.
+
     Args:
         rate: mean, not negative.
 

@@ -12,6 +12,7 @@ from jax import lax
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.gamma import positive_float
+from storax.distributions.special import quotient
 from storax.supports import Support
 
 _TERMS = 48  # of the sum of gamma variables that is drawn
@@ -69,7 +70,8 @@ class PolyaGamma(Distribution):
         # Further out squares overflow, and the leading term is all there is: -h^2 / (8 x) below, -pi^2 x / 2 above.
         far = 1e100 if x.dtype == jnp.float64 else 1e12
         near = jnp.clip(x, 1 / far, far)
-        factor = jnp.where(x < near, near / x, x / near)
+        end = lax.stop_gradient(near)
+        factor = jnp.where(x < near, quotient(end, jnp.where(x < near, x, 1.0)), x / end)
         density = _log_density(near, h)
         density = jnp.where(x == near, density, factor * lax.stop_gradient(density))
         return within(inside, density + h * log_cosh - 0.5 * jnp.square(z) * x)

@@ -64,8 +64,8 @@ class Rice(Distribution):
     def _tails(self, value: Any) -> tuple[jax.Array, jax.Array]:
         """Both from an integral of the density over the smaller tail (the second is Marcum's Q function)."""
         x, nu, sigma = jnp.broadcast_arrays(*promote(value, self.nu, self.sigma))
-        inside = ~((x <= 0) | (x == jnp.inf))
         b = nu / sigma
+        inside = ~((x <= 0) | (x / sigma > 0.1 * np.sqrt(float(jnp.finfo(x.dtype).max))))  # squares are finite
         z = jnp.where(inside, x / sigma, b + 1)
         z = jnp.where(inside, z, 1.0)
         lower = z < jnp.sqrt(1 + jnp.square(b))

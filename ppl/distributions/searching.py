@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from storax.distributions.base import Distribution, promote
+from storax import supports
+from storax.distributions.base import Distribution, is_known, promote, refuse_outside
 
 
 def smallest(enough: Callable[[jax.Array], jax.Array], low: Any, high: Any, shape: tuple[int, ...]) -> jax.Array:
@@ -33,9 +34,14 @@ def smallest(enough: Callable[[jax.Array], jax.Array], low: Any, high: Any, shap
 def quantile(d: Distribution, q: Any, low: Any, high: Any = None) -> jax.Array:
     """The smallest count with P(X <= count) >= q, on the steps of `d.cdf`: rounding may not move it past one.
 
-    For q = 0 the lowest count; for q = 1 the highest, or the largest integer where there is none; for no probability
-    at all (nan, or outside of [0, 1]) the smallest integer, which is no count.
+    For q = 0 the lowest count; for q = 1 the highest, or the largest integer where there is none.
+
+    Raises:
+        ParameterError: q is known, and no probability: not in [0, 1], or nan.  No integer says "not a number": where
+            such a q is traced the answer is the smallest integer of the type.
     """
+    if is_known(q):
+        refuse_outside(f"{d.name}.icdf", "q", q, supports.unit_interval)
     q = lax.stop_gradient(promote(q)[0])
     d = lax.stop_gradient(d)
     info = jnp.iinfo(jnp.result_type(int))

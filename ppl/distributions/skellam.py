@@ -14,7 +14,9 @@ from storax.distributions.base import Distribution, promote, within
 from storax.distributions.chances import pass_nan
 from storax.distributions.masses import deviance, log_poisson
 from storax.distributions.poisson import poisson_draws
+from storax.distributions.searching import quantile
 from storax.distributions.special import HALF_LOG_TWO_PI, safe_log
+from storax.distributions.summing import inner_count, log_sums, outside_known
 from storax.supports import Support
 
 _LARGE = 30.0  # from here on the asymptotic series is right to 1e-13
@@ -26,6 +28,8 @@ class Skellam(Distribution):
 
     The mass at k is e^(-rate1 - rate2) (rate1 / rate2)^(k / 2) I_k(2 sqrt(rate1 rate2)) (Skellam 1946), with I_k the
     modified Bessel function.
+
+    Its distribution function is a sum of masses, of about forty standard deviations at most.
 
     Args:
         rate1: not negative.
@@ -55,6 +59,26 @@ class Skellam(Distribution):
         # -k of Skellam(x, y) is k of Skellam(y, x)
         up = k >= 0
         return pass_nan(x, within(inside, _log_skellam(jnp.abs(k), *_swap(up, rate1, rate2))))
+
+    def log_cdf(self, value: Any) -> jax.Array:
+        return self._tails(value)[0]
+
+    def log_survival(self, value: Any) -> jax.Array:
+        return self._tails(value)[1]
+
+    def _tails(self, value: Any) -> tuple[jax.Array, jax.Array]:
+        x, rate1, rate2 = promote(value, self.rate1, self.rate2)
+        low, high = jnp.where(rate2 == 0, 0.0, -jnp.inf), jnp.where(rate1 == 0, 0.0, jnp.inf)
+        mass = lambda k, x, y: _log_skellam(jnp.abs(k), *_swap(k >= 0, x, y))  # noqa: E731
+        sums = log_sums(mass, inner_count(x, low, high), low, high, rate1 - rate2, True, rate1, rate2)
+        return outside_known(x, low, high, sums)
+
+    def icdf(self, q: Any) -> jax.Array:
+        info = jnp.iinfo(self.dtype)
+        low, high = (
+            jnp.where(jnp.asarray(r) == 0, 0, end) for r, end in ((self.rate2, info.min), (self.rate1, info.max))
+        )
+        return quantile(self, q, low, high)
 
     @property
     def mean(self) -> jax.Array:

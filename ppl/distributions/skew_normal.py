@@ -7,10 +7,14 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
+from jax.scipy.special import erf, logsumexp
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
-from storax.distributions.erfcx import log_ndtr
+from storax.distributions.erfcx import erfcx, log_ndtr
+from storax.distributions.quadrature import exponential_rule
+from storax.distributions.quantiles import increasing_root, tail_quantile
 from storax.distributions.special import HALF_LOG_TWO_PI, quotient
 from storax.supports import Support
 
@@ -53,6 +57,36 @@ class SkewNormal(Distribution):
         constant = np.log(2.0) - HALF_LOG_TWO_PI
         return within(inside, constant - 0.5 * jnp.square(z) + log_ndtr(skewness * z) - jnp.log(scale))
 
+    def log_cdf(self, value: Any) -> jax.Array:
+        return self._tail(value, upper=False)
+
+    def log_survival(self, value: Any) -> jax.Array:
+        return self._tail(value, upper=True)
+
+    def _tail(self, value: Any, upper: bool) -> jax.Array:
+        x, loc, scale, skewness = promote(value, self.loc, self.scale, self.skewness)
+        inside = ~jnp.isinf(x)
+        score = _log_tail(quotient(jnp.where(inside, x, loc) - loc, scale), skewness, upper)
+        return jnp.where(inside, score, jnp.where((x < 0) == upper, 0.0, -jnp.inf))
+
+    def icdf(self, q: Any) -> jax.Array:
+        q, loc, scale, skewness = promote(q, self.loc, self.scale, self.skewness)
+        tail = lambda z, lower: jnp.where(lower, _log_tail(z, skewness, False), _log_tail(z, skewness, True))  # noqa: E731
+        return loc + scale * tail_quantile(tail, q, -jnp.inf, jnp.inf)
+
+    @property
+    def mode(self) -> jax.Array:
+        """Where z = a phi(a z) / Phi(a z): between 0 and 1 times the scale from loc."""
+        loc, scale, skewness = promote(self.loc, self.scale, self.skewness)
+        size = jnp.abs(skewness)
+
+        def slope(z: jax.Array) -> jax.Array:
+            y = size * z
+            return z - size * jnp.exp(-0.5 * jnp.square(y) - HALF_LOG_TWO_PI - log_ndtr(y))
+
+        z = increasing_root(slope, jnp.zeros_like(size), 0.0, 1.0)
+        return jnp.broadcast_to(loc + scale * jnp.sign(skewness) * z, self.shape)
+
     @property
     def mean(self) -> jax.Array:
         loc, scale, skewness = promote(self.loc, self.scale, self.skewness)
@@ -63,6 +97,40 @@ class SkewNormal(Distribution):
         _, scale, skewness = promote(self.loc, self.scale, self.skewness)
         value = jnp.square(scale) * (1 - (2 / np.pi) * jnp.square(_delta(skewness)[0]))
         return jnp.broadcast_to(value, self.shape)
+
+
+def _log_tail(z: jax.Array, skewness: jax.Array, upper: bool) -> jax.Array:
+    """log P(Z <= z), or of P(Z > z), for loc 0 and scale 1: sums of positive parts, and a difference by at most half.
+
+    With L(z) = P(Z <= -z) for a skewness above 0 and z >= 0, P(Z <= z) is erf(z / sqrt(2)) + L(z), and P(Z > z) is
+    erfc(z / sqrt(2)) - L(z), of which L(z) is no more than half.  A skewness below 0 is another's mirror image.
+    """
+    z, skewness = jnp.broadcast_arrays(z, skewness)
+    mirrored = skewness < 0
+    z = jnp.where(mirrored, -z, z)
+    positive = z > 0
+    size = jnp.where(positive, z, -z)
+    steep = _log_steep(size, jnp.abs(skewness))
+    near = jnp.where(positive, size, 1.0)
+    below = jnp.where(positive, jnp.logaddexp(jnp.log(erf(near * np.sqrt(0.5))), steep), steep)
+    both = log_ndtr(-size) + np.log(2.0)
+    above = jnp.where(positive, both + jnp.log1p(-jnp.exp(steep - both)), jnp.log1p(-jnp.exp(steep)))
+    # One of a quantity near 1 is known from the other.
+    below = jnp.where(positive & (above < -0.7), jnp.log1p(-jnp.exp(jnp.where(positive, above, -1.0))), below)
+    return jnp.where(mirrored == upper, below, above)
+
+
+def _log_steep(z: jax.Array, skewness: jax.Array) -> jax.Array:
+    """log of the integral of 2 phi(t) Phi(-skewness t) over t > z, for z and skewness not negative."""
+    most = float(jnp.finfo(z.dtype).max) ** 0.25
+    a = jnp.minimum(skewness, most)
+    c = 1 + jnp.square(a)
+    root = jnp.sqrt(c)
+    s, log_weight = exponential_rule(lax.stop_gradient(1 / (root * (1 + root * z))))
+    z_, a_, c_ = z[..., None], a[..., None], c[..., None]
+    # Phi(-y) = exp(-y^2 / 2) erfcx(y / sqrt(2)) / 2, with y = a (z + s).
+    fall = c_ * s * (z_ + 0.5 * s) - jnp.log(erfcx(a_ * (z_ + s) * np.sqrt(0.5)))
+    return logsumexp(log_weight - fall, -1) - 0.5 * jnp.square(root * z) - HALF_LOG_TWO_PI
 
 
 def _delta(skewness: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln
 
+from storax.distributions.special import quotient
 from storax.rules import custom_rule
 
 # zeta(2), ..., zeta(18)
@@ -56,7 +57,7 @@ def log1p_over(u: Any) -> jax.Array:
     for n in range(17, 0, -1):
         series = (-1.0) ** (n + 1) / n + w * series
     v = jnp.where(small, 1.0, u)
-    return jnp.where(small, series, jnp.log1p(v) / v)
+    return jnp.where(small, series, quotient(jnp.log1p(v), v))
 
 
 def log_gamma1p(u: Any) -> jax.Array:

@@ -12,11 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.custom_derivatives import SymbolicZero
 
 from storax.distributions.erfcx import log_ndtr as log_ndtr
 from storax.distributions.log_gamma import HALF_LOG_TWO_PI as HALF_LOG_TWO_PI
-from storax.distributions.log_gamma import LARGE, digamma, log_gamma, log_minus_digamma, stirling_remainder
+from storax.distributions.log_gamma import LARGE, log_gamma, stirling_remainder
 from storax.rules import custom_rule
 
 
@@ -63,8 +62,31 @@ def standardize(x: Any, loc: Any, scale: Any) -> jax.Array:
     return jnp.where(infinite, x, quotient(jnp.where(infinite, loc, x) - loc, scale))
 
 
+@custom_rule
+def log_product(x: Any, y: Any) -> jax.Array:
+    """log(x y) for x >= 0 and y > 0, also where the product is too small for a float.
+
+    At x = 0 it is -inf, without a gradient there.
+
+    >>> round(log_product(jnp.float32(1e-30), jnp.float32(1e-30)).item(), 3)
+    -138.155
+    """
+    info = jnp.finfo(jnp.result_type(x, y))
+    small = x * y < info.tiny
+    up = jnp.where(small, 2.0 ** (-info.minexp // 2), 1.0).astype(info.dtype)
+    return jnp.log((x * up) * (y * up)) + jnp.where(small, info.minexp // 2 * 2 * np.log(2.0), 0.0)
+
+
+@log_product.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    (x, y), (dx, dy) = primals, tangents
+    zero = x == 0
+    return log_product(x, y), jnp.where(zero, 0.0, dx / jnp.where(zero, 1.0, x) + dy / y)
+
+
+@custom_rule
 def log1mexp(x: Any) -> jax.Array:
-    """log(1 - exp(-x)) for x >= 0 (Maechler 2012).
+    """log(1 - exp(-x)) for x >= 0 (Maechler 2012); at 0 it is -inf without a gradient.
 
     >>> log1mexp(1e-20).item() == jnp.log(1e-20).item()
     True
@@ -72,6 +94,13 @@ def log1mexp(x: Any) -> jax.Array:
     small = x < np.log(2.0)
     of_small = safe_log(-jnp.expm1(-jnp.where(small, x, 0.5)))
     return jnp.where(small, of_small, jnp.log1p(-jnp.exp(-jnp.where(small, 1.0, x))))
+
+
+@log1mexp.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    (x,), (t,) = primals, tangents
+    zero = x == 0
+    return log1mexp(x), jnp.where(zero, 0.0, 1 / jnp.expm1(jnp.where(zero, 1.0, x))) * t
 
 
 def log1p_square(x: Any) -> jax.Array:
@@ -111,61 +140,6 @@ def _(primals: Any, tangents: Any) -> Any:
     return log1p_minus(v), -v / (1 + v) * tangents[0]
 
 
-def log_gamma_density(a: Any, y: Any) -> jax.Array:
-    """(a - 1) log y - y - log Gamma(a): the Gamma(a, 1) density at y, and the Poisson(y) mass at a - 1.
-
-    It is -inf without a gradient for y < 0 and for infinite y.
-
-    >>> abs(log_gamma_density(jnp.float32(1e6), jnp.float32(1e6)).item() + 7.8266936) < 1e-5
-    True
-    """
-    return _log_gamma_density(jnp.asarray(a), jnp.asarray(y))
-
-
-@custom_rule
-def _log_gamma_density(a: Any, y: Any) -> jax.Array:
-    # With a unit s: (a - 1) log(y / s) - (y - a) + c; near the mode in v = y / a - 1, where that would cancel.
-    a = positive_or_nan(a)  # log |Gamma| of a negative number would be one
-    large = a > LARGE
-    big, small = jnp.where(large, a, LARGE), jnp.where(large, 1.0, a)
-    constant = jnp.where(large, -0.5 * jnp.log(big) - HALF_LOG_TWO_PI - stirling_remainder(big), -a - log_gamma(small))
-    near, v, log_z, _ = _around(a, y)
-    score = jnp.where(near, (a - 1) * log1p_minus(v) - v, times_log(a - 1, log_z) - (y - a)) + constant
-    return jnp.where((y < 0) | (y == jnp.inf), -jnp.inf, score)
-
-
-def _around(a: Any, y: Any) -> tuple[jax.Array, ...]:
-    """Is y near the mode of a large a, where y / a has lost digits of v = y / a - 1; v; log(y / s); log s."""
-    large = a > LARGE
-    s = jnp.where(large, a, 1.0)
-    per = 1 / s
-    v = (y - a) * per
-    near = large & (jnp.abs(v) < 0.3)
-    log_s, deep = jnp.log(s), y < 1e-3 * s  # there y / s may underflow
-    return near, jnp.where(near, v, 0.0), jnp.log(jnp.where(deep, y, y * per)) - jnp.where(deep, log_s, 0.0), log_s
-
-
-def _of_log_gamma_density(primals: Any, tangents: Any) -> Any:
-    value = _log_gamma_density(*primals)
-    change = jnp.zeros_like(value)
-    a, y = (afresh(x) for x in primals)
-    outside, zero, large = (y < 0) | (y == jnp.inf), y == 0, a > LARGE
-    if not isinstance(tangents[0], SymbolicZero):
-        big, small = jnp.where(large, a, LARGE), jnp.where(large, 1.0, a)
-        near, v, log_z, log_s = _around(a, jnp.where(outside | zero, a, y))
-        log_z = jnp.where(zero, jnp.where(large | (a == 1), -log_s, -jnp.inf), log_z)
-        constant = jnp.where(large, log_minus_digamma(big), -digamma(small))
-        change = change + jnp.where(outside, 0.0, jnp.where(near, jnp.log1p(v), log_z) + constant) * tangents[0]
-    if not isinstance(tangents[1], SymbolicZero):
-        slope = (a - 1 - y) / jnp.where(zero, 1.0, y)
-        slope = jnp.where(zero, jnp.where(large, 0.0, -1.0), slope)
-        change = change + jnp.where(outside, 0.0, slope) * tangents[1]
-    return value, change
-
-
-_log_gamma_density.defjvp(_of_log_gamma_density, symbolic_zeros=True)
-
-
 def afresh(x: Any) -> jax.Array:
     """x, in a form that a compiler takes for another number.
 
@@ -183,27 +157,6 @@ def log_beta(a: Any, b: Any) -> jax.Array:
     ratio = stirling_remainder(k) - stirling_remainder(m + k) - (k - 0.5) * jnp.log1p(m / k) - m * jnp.log(m + k) + m
     small = jnp.where(large, 1.0, n)
     return log_gamma(m) + jnp.where(large, ratio, log_gamma(small) - log_gamma(m + small))
-
-
-def log_beta_density(a: Any, b: Any, log_x: Any, log_rest: Any) -> jax.Array:
-    """(a - 1) log x + (b - 1) log(1 - x) - log B(a, b), given log x and log(1 - x)."""
-    a, b = positive_or_nan(a), positive_or_nan(b)
-    large = (a > LARGE) & (b > LARGE)
-    c, d = jnp.where(large, a, LARGE), jnp.where(large, b, LARGE)
-    finite = large & jnp.isfinite(log_x) & jnp.isfinite(log_rest)
-    u, v = jnp.where(finite, log_x, -1.0), jnp.where(finite, log_rest, -1.0)
-    correction = stirling_remainder(c) + stirling_remainder(d) - stirling_remainder(c + d)
-    around_mode = (
-        c * (u + jnp.log1p(d / c))  # log (c / (c + d)), where the quotient may be near 1
-        + d * (v + jnp.log1p(c / d))
-        - (u + v)
-        + 0.5 * (jnp.log(c) + jnp.log(d / (c + d)))
-        - HALF_LOG_TWO_PI
-        - correction
-    )
-    p, q = jnp.where(large, 1.0, a), jnp.where(large, 1.0, b)
-    direct = times_log(p - 1, log_x) + times_log(q - 1, log_rest) - log_beta(p, q)
-    return jnp.where(large, jnp.where(finite, around_mode, -jnp.inf), direct)
 
 
 def times_log(n: Any, log_x: Any) -> jax.Array:

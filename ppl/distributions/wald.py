@@ -15,7 +15,7 @@ from storax.distributions.bessel import scaled_exp1
 from storax.distributions.gamma import positive_float
 from storax.distributions.paths import reparameterize
 from storax.distributions.quantiles import quantile
-from storax.distributions.special import HALF_LOG_TWO_PI, log_ndtr, safe_log
+from storax.distributions.special import HALF_LOG_TWO_PI, log_ndtr, quotient, safe_log
 from storax.supports import Support
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
@@ -57,7 +57,10 @@ class Wald(Distribution):
         x, loc, c = promote(value, self.loc, self.concentration)
         inside = ~((x <= 0) | (x == jnp.inf))
         x = jnp.where(inside, x, 1.0)
-        distance = (x - loc) / loc * (jnp.sqrt(c) / jnp.sqrt(x))
+        # The slope of x / loc - 1 in loc does not cancel at x << loc, and its value (x - loc) / loc not at x ~ loc.
+        ratio = quotient(x, loc)
+        relative = ratio - 1 + jax.lax.stop_gradient((x - loc) / loc - (ratio - 1))
+        distance = relative * (jnp.sqrt(c) / jnp.sqrt(x))
         return within(inside, 0.5 * jnp.log(c) - 1.5 * jnp.log(x) - HALF_LOG_TWO_PI - 0.5 * jnp.square(distance))
 
     def log_cdf(self, value: Any) -> jax.Array:

@@ -173,14 +173,14 @@ class Gompertz(Distribution):
         x, c, rate = promote(value, self.concentration, self.rate)
         inside = ~((x < 0) | (x == jnp.inf))
         y = rate * jnp.where(inside, x, 0.0)
-        return within(inside, jnp.log(c) + jnp.log(rate) + y - c * jnp.expm1(y))
+        return within(inside, jnp.log(c) + jnp.log(rate) + y - _times_expm1(c, y))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return log1mexp(-self.log_survival(value))
 
     def log_survival(self, value: Any) -> jax.Array:
         x, c, rate = promote(value, self.concentration, self.rate)
-        return -c * jnp.expm1(standardize(jnp.maximum(x, 0.0), 0.0, 1 / rate))
+        return -_times_expm1(c, standardize(jnp.maximum(x, 0.0), 0.0, 1 / rate))
 
     def icdf(self, q: Any) -> jax.Array:
         q, c, rate = promote(probability(q), self.concentration, self.rate)
@@ -199,3 +199,10 @@ class Gompertz(Distribution):
     def entropy(self) -> jax.Array:
         c, rate = promote(self.concentration, self.rate)
         return 1 - jnp.log(c) - jnp.log(rate) - scaled_exp1(c)
+
+
+def _times_expm1(c: jax.Array, y: jax.Array) -> jax.Array:
+    """c (exp(y) - 1), also where only exp(y) overflows."""
+    far = y > 0.5 * np.log(float(jnp.finfo(y.dtype).max))
+    of_far = jnp.exp(jnp.where(far, y, 0.0) + jnp.log(c)) - c
+    return jnp.where(far, of_far, c * jnp.expm1(jnp.where(far, 0.0, y)))

@@ -23,18 +23,24 @@ class RealVector(Support):
 
 
 class Simplex(Support):
-    """Vectors of numbers that are not negative and sum to 1, within 1e-5 (float32) or 1e-10."""
+    """Vectors of numbers that are not negative and sum to 1: within 1e-5 (float32), 1e-10, or a rounding of halves."""
 
     event_dim: ClassVar[int] = 1
     text: ClassVar[str] = "simplex"
 
     def __call__(self, x: Any) -> jax.Array:
-        tolerance = 1e-10 if x.dtype == jnp.float64 else 1e-5
+        tolerance = 1e-10 if x.dtype == jnp.float64 else max(1e-5, rounding_of_halves(x.dtype))
         with np.errstate(invalid="ignore"):  # infinity less infinity
             return (x >= 0).all(-1) & (abs(x.sum(-1) - 1) <= tolerance)
 
     def feasible(self, shape: tuple[int, ...], dtype: Any) -> jax.Array:
         return jnp.full(shape, 1 / shape[-1], dtype)
+
+
+def rounding_of_halves(dtype: Any) -> float:
+    """How far from 1 a sum of such numbers may be; 0 for other types than those of 16 bits."""
+    half = jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).bits == 16
+    return 2 * float(jnp.finfo(dtype).eps) if half else 0.0
 
 
 class ZeroSum(Support):

@@ -90,12 +90,19 @@ def test_values_by_position_are_refused():
         sx.log_density(regression)(X, y)
 
 
-def test_anonymous_draws_are_refused():
-    def model():
+def test_anonymous_draws_are_integrated_out_or_refused():
+    def gaussian():
         sx.sample("y", N(sx.rv(N(0.0, 1.0)), 1.0))
 
-    for ask in (lambda: sx.log_density(model)({"y": 1.0}), lambda: sx.unconstrain(model)()):
-        with pytest.raises(sx.errors.NotMeasurable, match=r"anonymous draw \(test_densities.py"):
+    expected = stats.norm.logpdf(1.0, scale=np.sqrt(2))
+    np.testing.assert_allclose(sx.log_density(gaussian)({"y": 1.0}), expected, rtol=1e-6)
+    np.testing.assert_allclose(sx.unconstrain(gaussian)().log_density({"y": jnp.array(1.0)}), expected, rtol=1e-6)
+
+    def other():
+        sx.sample("y", N(jnp.exp(sx.rv(N(0.0, 1.0))), 1.0))
+
+    for ask in (lambda: sx.log_density(other)({"y": 1.0}), lambda: sx.unconstrain(other)()):
+        with pytest.raises(sx.errors.NotMeasurable, match=r"\(test_densities.py:\d+\) is a draw whose parameters are"):
             ask()
 
 

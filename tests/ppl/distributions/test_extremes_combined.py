@@ -24,6 +24,8 @@ from storax.distributions import (
 )
 from storax.errors import ArgumentTypeError, NotMeasurable, ParameterError, ShapeError
 
+pytestmark = pytest.mark.long  # each case is a program of its own to compile
+
 BUILD = {
     "truncated_normal_above": lambda m, s, a: Truncated(Normal(m, s), low=a),
     "truncated_normal_between": lambda m, s, a, b: Truncated(Normal(m, s), a, b),

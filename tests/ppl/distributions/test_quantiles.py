@@ -9,6 +9,8 @@ from scipy import stats
 import storax as sx
 from storax.distributions.quantiles import between, increasing_root, quantile
 
+pytestmark = pytest.mark.long  # each case is a program of its own to compile
+
 Q = np.array([1e-30, 1e-8, 0.01, 0.3, 0.5, 0.7, 0.99, 1 - 1e-6])
 
 

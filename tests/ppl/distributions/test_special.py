@@ -7,8 +7,9 @@ import pytest
 from scipy import special
 
 from storax.distributions import Burr, Dagum, Dirichlet
+from storax.distributions.gamma_density import log_gamma_density
 from storax.distributions.log_gamma import LARGE, digamma, log_factorial, log_gamma, slope_of_log_factorial
-from storax.distributions.special import log1p_minus, log_gamma_density
+from storax.distributions.special import log1p_minus
 
 POSITIVE = np.concatenate([np.geomspace(1e-30, 1e30, 2001), np.linspace(0.01, 12, 2001)]).astype(np.float32)
 

@@ -1,0 +1,159 @@
+"""Independent random numbers combined: sums of known families, the larger of two, which is larger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from storax.distributions.base import Distribution
+from storax.distributions.normal import Normal
+from storax.distributions.special import log1mexp
+from storax.logprob.deriving import sums
+from storax.logprob.deriving.dependence import Dependence
+from storax.logprob.deriving.gaussians import Gaussian
+from storax.logprob.deriving.images import Image, is_smooth
+from storax.logprob.deriving.laws import Density, Law, log_sum
+from storax.logprob.deriving.pieces import apply, still
+from storax.logprob.deriving.randoms import Step
+
+
+class Plain(Law):
+    """The law of a distribution of numbers, with as many copies in front as the shape needs."""
+
+    def __init__(self, d: Distribution, shape: tuple[int, ...], dtype: Any) -> None:
+        self.d, self.shape, self.dtype = d, tuple(shape), jnp.dtype(dtype)
+        self.is_discrete = d.is_discrete
+
+    def density(self, y: Any) -> Density:
+        return self.d.log_prob(y), 0 if self.is_discrete else 1
+
+    def tail(self, y: Any, upper: bool = False, strict: bool | None = None) -> Any:
+        if self.is_discrete:
+            y = jnp.ceil(y) - 1 if (strict if not upper else strict is False) else jnp.floor(y)
+        y = jnp.asarray(y)
+        y = y if jnp.issubdtype(y.dtype, jnp.floating) else y.astype(jnp.result_type(float))
+        return self.d.log_survival(y) if upper else self.d.log_cdf(y)
+
+    @property
+    def ends(self) -> tuple[Any, Any]:
+        from storax import supports
+
+        return supports.ends(self.d.support) or (-np.inf, np.inf)
+
+    def icdf(self, q: Any) -> Any:
+        return self.d.icdf(q)
+
+
+class NormalLaw(Plain):
+    """Affine functions of normal numbers, element by element."""
+
+    def __init__(self, gaussian: Gaussian, deps: Dependence, shape: tuple[int, ...]) -> None:
+        variance = jnp.broadcast_to(gaussian.variances(deps), shape)
+        mean = jnp.broadcast_to(gaussian.mean, shape)
+        super().__init__(Normal(mean, jnp.sqrt(variance)), shape, gaussian.dtype)
+
+
+class Extreme(Law):
+    """The largest, or smallest, of independent numbers: `parts[i]`, or the entries of one law along axes.
+
+    Discrete or with masses: P(max = y) = P(max <= y) - P(max < y).
+    """
+
+    def __init__(self, parts: Sequence[Law], largest: bool, shape: tuple[int, ...], axes: tuple[int, ...] = ()) -> None:
+        self.parts, self.largest, self.shape, self.axes = list(parts), largest, tuple(shape), axes
+        self.dtype = parts[0].dtype
+        self.is_discrete = all(p.is_discrete for p in parts)
+        self.smooth = all(map(is_smooth, parts))
+
+    def _each(self, y: Any) -> list[tuple[Law, Any]]:
+        if not self.axes:
+            return [(p, y) for p in self.parts]
+        (p,) = self.parts
+        return [(p, jnp.broadcast_to(jnp.expand_dims(y, self.axes), p.shape))]
+
+    def _stacked(self, f: Any, y: Any) -> Any:
+        """`f(law, y)` of all numbers, these along axis 0."""
+        rows = []
+        for p, v in self._each(y):
+            x = f(p, v)
+            if self.axes:
+                kept = [a for a in range(x.ndim) if a not in self.axes]
+                x = jnp.transpose(x, (*self.axes, *kept)).reshape(-1, *self.shape)
+                rows.append(x)
+            else:
+                rows.append(x[None])
+        return jnp.concatenate(rows, 0)
+
+    def _inner(self, y: Any, strict: bool) -> Any:
+        """log P(X <= y) of each for the largest, log P(X >= y) for the smallest; `strict`: < and >."""
+        upper = not self.largest
+        return self._stacked(lambda p, v: p.tail(v, upper, strict), y)
+
+    def tail(self, y: Any, upper: bool = False, strict: bool | None = None) -> Any:
+        strict = upper if strict is None else strict
+        if upper != self.largest:  # all of them are within
+            return self._inner(y, strict).sum(0)
+        inside = self._inner(y, not strict).sum(0)  # not all of them are
+        return log1mexp(-inside)
+
+    def density(self, y: Any) -> Density:
+        within, below = self._inner(y, False).sum(0), self._inner(y, True).sum(0)
+        if self.is_discrete:
+            return _difference(within, below), 0
+        tails = self._inner(y, False)
+        before = jnp.cumsum(tails, 0) - tails
+        scores = self._stacked(lambda p, v: p.density(v)[0], y)
+        zero = tails == -jnp.inf
+        safe = jnp.where(zero, 0.0, tails)
+        before = jnp.cumsum(safe, 0) - safe
+        after = jnp.flip(jnp.cumsum(jnp.flip(safe, 0), 0), 0) - safe
+        others = zero.sum(0)[None] - zero  # how many of the others cannot be within
+        smooth = log_sum(jnp.where(others > 0, -jnp.inf, scores + before + after))
+        if self.smooth:
+            return smooth, 1
+        mass = _difference(within, below)
+        return jnp.where(mass > -jnp.inf, mass, smooth), jnp.where(mass > -jnp.inf, 0, 1)
+
+    @property
+    def ends(self) -> tuple[Any, Any]:
+        f = jnp.maximum if self.largest else jnp.minimum
+        low, high = self.parts[0].ends
+        for p in self.parts[1:]:
+            low, high = apply(f, low, p.ends[0]), apply(f, high, p.ends[1])
+        if self.axes and (np.ndim(low) or np.ndim(high)):
+            return -np.inf, np.inf
+        return low, high
+
+
+def _difference(a: Any, b: Any) -> Any:
+    """log(exp a - exp b)."""
+    none = a <= b
+    return jnp.where(none, -jnp.inf, a + log1mexp(jnp.where(none, 1.0, a - jnp.where(b == -jnp.inf, a - 800.0, b))))
+
+
+def of_independent(step: Step) -> Law | None:
+    """The law of an equation of independent random numbers, where it is one of a known family."""
+    if len(step.randoms) != 2:
+        return None
+    a, b = (r.law for r in step.randoms)
+    assert a is not None and b is not None
+    if step.name in ("add", "sub", "add_any"):
+        return sums.of_two(a, b, step)
+    if step.name in ("max", "min"):
+        return Extreme([a, b], step.name == "max", step.shape)
+    if step.name in ("lt", "le", "gt", "ge"):
+        x, y = step.randoms
+        if x.gaussian is None or y.gaussian is None:
+            return None
+        f, g = x.gaussian, y.gaussian
+        gap = Gaussian({**f.noise, **g.noise}, lambda e: f.f(e) - g.f(e), f.dtype)
+        image = Image.of(NormalLaw(gap, step.elementwise(), step.shape))
+        (p,) = image.pieces
+        below, above = p.cut(0.0)
+        greater = step.name in ("gt", "ge")
+        assert below is not None and above is not None
+        return Image(image.root, [still(below, np.bool_(not greater)), still(above, np.bool_(greater))], bool)
+    return None

@@ -1,0 +1,67 @@
+"""The joint density of a model with anonymous draws, or with derived quantities that are observed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+
+from storax.data import as_value
+from storax.effects import Sites
+from storax.errors import ModelError, UnknownNameError, nearest
+from storax.logprob.collecting import open_sites
+from storax.logprob.deriving import graphs
+from storax.logprob.deriving.programs import named
+from storax.logprob.deriving.solving import Observation, Solver, total
+from storax.models import Model
+from storax.staging import Staged
+
+
+def needs_deriving(sites: Sites, values: Mapping[str, Any]) -> bool:
+    """Is there a draw to integrate out, or a derived quantity to solve for?"""
+    for name, info in sites.items():
+        if info.is_open and not info.site.name and not info.site.hidden:
+            return True
+        if info.is_derived and info.visible and (info.site.observed or name in values):
+            return True
+    return False
+
+
+def joint_density(model: Model, staged: Staged, arrays: Sequence[Any], values: Mapping[str, Any], call: str) -> Any:
+    """The log density of values, named draws or derived quantities, and of the data.
+
+    Raises:
+        UnknownNameError: a named draw without a value that does not follow from the others.
+        NotMeasurable: the density cannot be derived.
+    """
+    sites = model.sites(staged)
+    open_sites(sites, call, integrate=True)
+    closed = jax.make_jaxpr(lambda *xs: [model.walk(staged, xs)][1:])(*arrays)  # for its sites, not for its output
+    graph = graphs.read(closed, [graphs.known(x) for x in arrays], named())
+    observations = []
+    for name, value in values.items():
+        node = graph.draws.get(name) or graph.marks.get(name)
+        if node is None or not sites[name].visible:
+            raise UnknownNameError(f"{call}: the model has no site named {name!r}. "
+                                   f"{nearest(name, [*graph.draws, *graph.marks])}")  # fmt: skip
+        if any(node is given for given, _ in graph.observed):
+            raise ModelError(
+                f"{call}: site {name!r} has a value already, so it must not be given another. Leave it out."
+            )
+        label = f"site {name!r}"
+        observations.append(Observation(node, as_value(value, node.shape, node.aval.dtype, label), label))
+    for node, data in graph.observed:
+        value = data.value if isinstance(data, graphs.Node) else data
+        marks = [name for name, marked in graph.marks.items() if marked is node]
+        observations.append(Observation(node, value, f"site {marks[-1]!r}" if marks else node.label))
+    solver = Solver(observations, {}, call)
+    terms = solver.run()
+    observed = {id(o.node) for o in observations}
+    missing = [n for n, node in graph.draws.items() if id(node) not in observed and node not in solver.walk.known]
+    if missing:
+        raise UnknownNameError(
+            f"{call}: no value was given for {', '.join(repr(n) for n in missing)}, and what is given does not "
+            f"determine it. Every named draw needs a value; one without a name, sx.rv, is integrated out."
+        )
+    return total(terms)[0]

@@ -1,0 +1,112 @@
+"""Rules of equations that reduce arrays, or combine their entries linearly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
+from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
+from storax.logprob.deriving import sums
+from storax.logprob.deriving.algebra import Extreme, NormalLaw
+from storax.logprob.deriving.laws import Finite, log_sum
+from storax.logprob.deriving.randoms import Random, Step
+from storax.logprob.deriving.registry import RULES, refuse, rule
+from storax.logprob.deriving.scalars import gaussian_of
+
+
+@rule("reduce_max", "reduce_min")
+def _(step: Step) -> Random:
+    _, r = step.one()
+    axes = tuple(step.params["axes"])
+    deps = r.deps.merged(axes)
+    if r.law is None:
+        return step.random(deps, why=r.why)
+    if not r.deps.independent:
+        return step.random(deps, why="is the largest or smallest of numbers that are not independent")
+    return step.random(deps, law=Extreme([r.law], step.name == "reduce_max", step.shape, axes), smooth=r.smooth)
+
+
+@rule("reduce_or", "reduce_and")
+def _(step: Step) -> Random:
+    _, r = step.one()
+    axes = tuple(step.params["axes"])
+    deps = r.deps.merged(axes)
+    if r.law is None or not r.deps.independent:
+        return step.random(deps, why=r.why or "joins truth values that are not independent")
+    few = r.law.finite
+    assert few is not None
+    every = step.name == "reduce_and"
+    hit = jnp.stack([jnp.broadcast_to(jnp.asarray(v) == every, r.shape) for v in few.values])
+    alike = log_sum(jnp.where(hit, few.log_mass, -jnp.inf)).sum(axes)  # all are True, or all are False
+    other = jnp.where(alike == 0, -jnp.inf, _log1mexp(-alike))
+    values = [np.full(step.shape, every), np.full(step.shape, not every)]
+    return step.random(deps, law=Finite(values, jnp.stack([alike, other]), step.shape, bool), smooth=False)
+
+
+def _log1mexp(x: Any) -> Any:
+    from storax.distributions.special import log1mexp
+
+    return log1mexp(x)
+
+
+@rule("reduce_sum")
+def _(step: Step) -> Random:
+    _, r = step.one()
+    axes = tuple(step.params["axes"])
+    if not axes or all(r.shape[a] == 1 for a in axes):
+        return RULES["reshape"](step)
+    deps, gaussian = r.deps.merged(axes), gaussian_of(step)
+    law: Any = NormalLaw(gaussian, deps, step.shape) if gaussian is not None and deps.independent else None
+    why = r.why
+    if law is None and r.law is not None:
+        if r.deps.independent:
+            law = sums.along(r.law, axes, step.shape, step.aval.dtype)
+            why = "sums random quantities whose sum has no closed form"
+        else:
+            why = "sums numbers that are not independent"
+    return step.random(deps, law=law, why="" if law is not None else why, gaussian=gaussian, affine=r.affine,
+                       smooth=r.smooth)  # fmt: skip
+
+
+@rule("dot_general", "cumsum", "triangular_solve", "custom_linear_solve", "conv_general_dilated")
+def _(step: Step) -> Random:
+    place, r = step.one()
+    if (step.name == "triangular_solve" and place == 0) or (
+        step.name == "custom_linear_solve" and place != len(step.inputs) - 1
+    ):
+        refuse("has a random matrix")
+    deps, gaussian = r.deps.everywhere(step.shape), gaussian_of(step)
+    law = None
+    if gaussian is not None and deps.independent:
+        law = NormalLaw(gaussian, deps, step.shape)
+    return step.random(deps, law=law, why="" if law is not None else "combines entries linearly", gaussian=gaussian,
+                       affine=r.affine, push=linear_push(step), smooth=True if r.smooth else None)  # fmt: skip
+
+
+def linear_push(step: Step) -> Any:
+    """From the value of an affine equation with as many results as arguments to the argument."""
+    place, r = step.one()
+
+    def push(y: Any) -> Any:
+        size = int(np.prod(r.shape))
+        if int(np.prod(step.shape)) != size:
+            refuse(f"is a linear map from {size} numbers to {int(np.prod(step.shape))}")
+        y = jnp.asarray(y)
+        if step.name == "cumsum":
+            axis, back = step.params["axis"], step.params["reverse"]
+            flip = (lambda v: jnp.flip(v, axis)) if back else (lambda v: v)
+            return [(place, flip(jnp.diff(flip(y), axis=axis, prepend=jnp.zeros((), y.dtype))))], 0.0
+        if r.smooth is not True:
+            refuse("is a linear map of numbers that may have masses")
+        zero = jnp.zeros(r.shape, r.dtype)
+        matrix = jax.jacfwd(step.of)(zero).reshape(size, size)
+        if not isinstance(matrix, jax.core.Tracer) and np.linalg.matrix_rank(np.asarray(matrix, float)) < size:
+            refuse("is a linear map that is singular")
+        x = jnp.linalg.solve(matrix, jnp.ravel(y - step.of(zero))).reshape(r.shape)
+        return [(place, x)], -jnp.linalg.slogdet(matrix)[1]
+
+    return push

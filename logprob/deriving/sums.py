@@ -1,0 +1,166 @@
+"""Sums of independent numbers of one family that are of that family again, and of numbers of few values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+import storax.distributions as dist
+from storax.distributions.base import Distribution
+from storax.logprob.deriving.images import Image
+from storax.logprob.deriving.laws import Finite, Given, Law, is_known, log_sum
+from storax.logprob.deriving.pieces import known_all
+from storax.logprob.deriving.randoms import Step
+
+
+class Family(NamedTuple):
+    """Numbers with the same `shared` parameters: the `added` parameters of a sum are those of its terms, summed."""
+
+    make: Callable[..., Distribution]
+    shared: dict[str, Any]
+    added: dict[str, Any]
+
+
+def family(d: Distribution) -> Family | None:
+    """How a distribution is summed, None if it is not known."""
+    match d:
+        case dist.Poisson():
+            return Family(dist.Poisson, {}, {"rate": d.rate})
+        case dist.Gamma():
+            return Family(dist.Gamma, {"rate": d.rate}, {"concentration": d.concentration})
+        case dist.Exponential():
+            return Family(dist.Gamma, {"rate": d.rate}, {"concentration": 1.0})
+        case dist.ChiSquared():
+            return Family(dist.Gamma, {"rate": 0.5}, {"concentration": 0.5 * d.df})
+        case dist.Binomial() if d.probs is not None:
+            return Family(dist.Binomial, {"probs": d.probs}, {"total_count": d.total_count})
+        case dist.Bernoulli() if d.probs is not None:
+            return Family(dist.Binomial, {"probs": d.probs}, {"total_count": 1})
+        case dist.Geometric() if d.probs is not None:
+            # NegativeBinomial's probs is that of a success, which it counts: 1 - p of a Geometric
+            return Family(dist.NegativeBinomial, {"logits": _failure_logits(d.probs)}, {"total_count": 1.0})
+        case dist.Cauchy():
+            return Family(dist.Cauchy, {}, {"loc": d.loc, "scale": d.scale})
+    return None
+
+
+def _failure_logits(p: Any) -> Any:
+    p = jnp.asarray(p)
+    return jnp.log1p(-p) - jnp.log(p)
+
+
+def given(law: Law) -> Distribution | None:
+    """The distribution of a law that is one."""
+    from storax.logprob.deriving.algebra import Plain
+
+    if isinstance(law, Image):
+        (p, *more) = law.pieces
+        probe = p.forward(np.float32(1.5)) if not more and isinstance(p.sign, int) and p.sign == 1 else None
+        return given(law.root) if probe is not None and is_known(probe) and probe == np.float32(1.5) else None
+    if isinstance(law, Given) and not law.site.lanes:
+        return law.site.distribution(law.leaves)
+    return law.d if isinstance(law, Plain) else None
+
+
+def of_two(a: Law, b: Law, step: Step) -> Law | None:
+    """The sum or difference of two independent numbers, element by element."""
+    from storax.logprob.deriving.algebra import Plain
+
+    d, e = given(a), given(b)
+    f, g = (family(x) if x is not None else None for x in (d, e))
+    if step.name == "sub":
+        if not (isinstance(d, dist.Cauchy) and isinstance(e, dist.Cauchy)):
+            return _laplace(d, e, step)
+        g = Family(dist.Cauchy, {}, {"loc": -jnp.asarray(e.loc), "scale": e.scale})
+    if f is None or g is None or f.make is not g.make or not _alike(f.shared, g.shared):
+        return None
+    added = {n: jnp.asarray(x) + g.added[n] for n, x in f.added.items()}
+    return Plain(f.make(**f.shared, **added), step.shape, step.aval.dtype)
+
+
+def _laplace(d: Any, e: Any, step: Step) -> Law | None:
+    """The difference of two exponentials of one rate."""
+    from storax.logprob.deriving.algebra import Plain
+
+    if isinstance(d, dist.Exponential) and isinstance(e, dist.Exponential) and _same(d.rate, e.rate):
+        return Plain(dist.Laplace(0.0, 1 / jnp.asarray(d.rate)), step.shape, step.aval.dtype)
+    return None
+
+
+def _alike(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    return a.keys() == b.keys() and all(_same(a[n], b[n]) for n in a)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or known_all(lambda x, y: x == y, a, b)
+
+
+def along(law: Law, axes: tuple[int, ...], shape: tuple[int, ...], dtype: Any) -> Law | None:
+    """The sum of independent numbers along axes."""
+    from storax.logprob.deriving.algebra import Plain
+
+    d = given(law)
+    f = family(d) if d is not None else None
+    if f is not None and all(_constant_along(x, axes, law.shape) for x in f.shared.values()):
+        shared = {n: _one_along(x, axes, law.shape) for n, x in f.shared.items()}
+        added = {n: jnp.broadcast_to(jnp.asarray(x), law.shape).sum(axes) for n, x in f.added.items()}
+        return Plain(f.make(**shared, **added), shape, dtype)
+    few = law.finite if law.is_discrete else None
+    return convolved(few, axes, shape, dtype) if few is not None else None
+
+
+def _constant_along(x: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    if np.ndim(x) == 0:
+        return True
+    full = (1,) * (len(shape) - np.ndim(x)) + np.shape(x)
+    if all(full[a] == 1 for a in axes):
+        return True
+    if not is_known(x):
+        return False
+    whole = np.broadcast_to(np.asarray(x), shape)
+    return all(bool((whole == np.take(whole, [0], a)).all()) for a in axes)
+
+
+def _one_along(x: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    if np.ndim(x) == 0:
+        return x
+    whole = jnp.broadcast_to(jnp.asarray(x), shape)
+    return whole[tuple(0 if a in axes else slice(None) for a in range(len(shape)))]
+
+
+def convolved(few: Finite, axes: tuple[int, ...], shape: tuple[int, ...], dtype: Any) -> Law | None:
+    """The sum of independent whole numbers of few values, term by term."""
+    if not all(map(is_known, few.values)):
+        return None
+    with jax.ensure_compile_time_eval():
+        values = np.stack([np.broadcast_to(np.asarray(v), few.shape) for v in few.values])
+    if not np.isfinite(values).all() or (values != np.round(values)).any():
+        return None
+    low, high = int(values.min()), int(values.max())
+    n = int(np.prod([few.shape[a] for a in axes]))
+    if n * (high - low) > 4096 or n == 0:
+        return None
+    kept = [a for a in range(len(few.shape)) if a not in axes]
+    width = high - low + 1
+    hits = np.stack([values == k for k in range(low, high + 1)])  # [width, K, *shape]
+    mass = log_sum(jnp.where(hits, few.log_mass[None], -jnp.inf), 1)
+    mass = jnp.transpose(mass, (*[1 + a for a in axes], 0, *[1 + a for a in kept])).reshape(n, width, *shape)
+    size = n * (high - low) + 1
+    start = jnp.full((size, *shape), -jnp.inf, mass.dtype).at[0].set(0.0)
+
+    def add(total: Any, term: Any) -> tuple[Any, None]:
+        shifted = [jnp.concatenate([jnp.full((k, *shape), -jnp.inf, total.dtype), total[: size - k]]) + term[k][None]
+                   for k in range(width)]  # fmt: skip
+        return log_sum(jnp.stack(shifted)), None
+
+    total, _ = lax.scan(add, start, mass)
+    numbers = [np.full(shape, n * low + k).astype(dtype) for k in range(size)]
+    return Finite(numbers, total, shape, dtype)
+
+
+__all__: Sequence[str] = ["Family", "along", "family", "given", "of_two"]
