@@ -12,7 +12,6 @@ from jax.scipy.special import digamma
 from storax import supports
 from storax.distributions.base import Distribution, is_known, promote, within
 from storax.distributions.beta_density import log_beta_density
-from storax.distributions.chances import Chances
 from storax.distributions.gamma import probability
 from storax.distributions.incomplete import log_beta_tails
 from storax.distributions.quantiles import quantile
@@ -51,11 +50,7 @@ class Beta(Distribution):
         x, a, b = promote(value, self.concentration1, self.concentration0)
         inside = ~((x < 0) | (x > 1))
         x = jnp.where(inside, x, 0.5)
-        # At the ends log x is -inf: its gradient must not meet a factor of zero.
-        low, high = x == 0, x == 1
-        log_x = jnp.where(low, -jnp.inf, jnp.log(jnp.where(low, 0.5, x)))
-        log_rest = jnp.where(high, -jnp.inf, jnp.log1p(-jnp.where(high, 0.5, x)))
-        return within(inside, log_beta_density(a, b, Chances(x, 1 - x, log_x, log_rest)))
+        return within(inside, log_beta_density(a, b, x, 1 - x))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, a, b = promote(value, self.concentration1, self.concentration0)

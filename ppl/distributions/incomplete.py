@@ -17,8 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from storax.distributions.beta_density import log_beta_density
-from storax.distributions.chances import Chances
+from storax.distributions.beta_density import log_beta_density, two_logs
 from storax.distributions.gamma_density import log_gamma_density
 from storax.distributions.quadrature import depth, log_integral
 from storax.distributions.small import expm1_minus, log_gamma1p
@@ -98,7 +97,7 @@ def log_beta_tails(a: Any, b: Any, x: Any, rest: Any) -> tuple[jax.Array, jax.Ar
     zero, one = x <= 0, rest <= 0
     inside = ~(zero | one)
     x_in, rest_in = jnp.where(inside, x, 0.5), jnp.where(inside, rest, 0.5)
-    log_x, log_rest = _two_logs(x_in, rest_in)
+    log_x, log_rest = two_logs(x_in, rest_in)
     below = a * rest_in > b * x_in
     lower = jnp.where(below, (a >= 1) | (a * log_x < -0.3), (b < 1) & (b * log_rest > -0.3))
     p, q = jnp.where(lower, a, b), jnp.where(lower, b, a)
@@ -114,19 +113,12 @@ def log_beta_tails(a: Any, b: Any, x: Any, rest: Any) -> tuple[jax.Array, jax.Ar
         return slope * s + n * (u * expm1_minus(-s) + bend)
 
     total = jnp.logaddexp(log_integral(exponent, width), -exponent(width) - jnp.log(p))
-    tail = log_beta_density(a, b, Chances(x_in, rest_in, log_x, log_rest)) + log_x + log_rest + total
+    tail = log_beta_density(a, b, x_in, rest_in) + log_x + log_rest + total
     log_p, log_q = _both(tail, lower)
     return (
         jnp.where(inside, log_p, jnp.where(zero, -jnp.inf, 0.0)),
         jnp.where(inside, log_q, jnp.where(zero, 0.0, -jnp.inf)),
     )
-
-
-def _two_logs(x: jax.Array, rest: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """log x and log(1 - x), each from the smaller of the two."""
-    low = x < 0.5
-    log_x = jnp.where(low, jnp.log(jnp.where(low, x, 0.5)), jnp.log1p(-jnp.where(low, 0.5, rest)))
-    return log_x, jnp.where(low, jnp.log1p(-jnp.where(low, x, 0.5)), jnp.log(jnp.where(low, 0.5, rest)))
 
 
 def _beta_window(a: jax.Array, b: jax.Array, x: jax.Array, rest: jax.Array) -> jax.Array:

@@ -111,7 +111,7 @@ def _of_log_poisson(primals: Any, tangents: Any) -> Any:
         change = change + jnp.where(none, jnp.where(x == 0, -1.0, 0.0), slope) * tangents[1]
     if not isinstance(tangents[0], SymbolicZero):
         log_rate = safe_log(rate)
-        slope = _log_over(x, rate - x, log_rate - safe_log(x)) + _slope_of_peak(x)
+        slope = log_over(x, rate - x, log_rate - safe_log(x)) + _slope_of_peak(x)
         change = change + jnp.where(x == 0, log_rate + np.euler_gamma, slope) * tangents[0]
     return value, change
 
@@ -119,7 +119,7 @@ def _of_log_poisson(primals: Any, tangents: Any) -> Any:
 _log_poisson.defjvp(_of_log_poisson, symbolic_zeros=True)
 
 
-def _log_over(x: Any, d: Any, log_ratio: Any) -> jax.Array:
+def log_over(x: Any, d: Any, log_ratio: Any) -> jax.Array:
     """log(y / x), given what `deviance` is given."""
     far, v = _far(x, d)
     return jnp.where(far, log_ratio, jnp.log1p(v))
@@ -153,7 +153,7 @@ def _of_log_binomial(primals: Any, tangents: Any) -> Any:
     for i, count, excess, log_chance in ((0, k, d, log_p), (1, rest, -d, log_q)):
         if not isinstance(tangents[i], SymbolicZero):
             of_whole = _slope_of_peak(n)
-            slope = _log_over(count, excess, log_chance - _log_share(count, n)) + _slope_of_peak(count) - of_whole
+            slope = log_over(count, excess, log_chance - _log_share(count, n)) + _slope_of_peak(count) - of_whole
             none = jnp.where(n == 0, log_chance, log_chance + safe_log(n) + np.euler_gamma - of_whole)
             change = change + jnp.where(count == 0, none, slope) * tangents[i]
     return value, change
