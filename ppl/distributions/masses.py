@@ -166,7 +166,8 @@ def distance(k: Any, rest: Any, chances: Chances) -> jax.Array:
     """n p - k, of which no digit is lost: neither n = k + rest, nor 1 minus a small chance, is rounded."""
     likely = chances.p > 0.5
     rare, few, many = jnp.where(likely, chances.q, chances.p), jnp.where(likely, rest, k), jnp.where(likely, k, rest)
-    d = ((many * rare - few) + lost_by_product(many, rare)) + few * rare
+    # Near 0 both sums are exact; only then is what the products lost added.
+    d = ((many * rare - few) + few * rare) + (lost_by_product(many, rare) + lost_by_product(few, rare))
     return jnp.where(likely, -d, d)
 
 

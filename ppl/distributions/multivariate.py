@@ -7,19 +7,20 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.scipy.special import digamma
+from jax.custom_derivatives import SymbolicZero
 
 from storax import supports
 from storax.bijections.cholesky import matmul
-from storax.distributions.base import Distribution, is_known, promote, within
+from storax.distributions.base import Distribution, promote, within
 from storax.distributions.factors import as_vector, check_sizes, factors, inverse, log_diagonal, multiply, whiten
-from storax.distributions.gamma_density import log_gamma_density
+from storax.distributions.gamma_density import by_size, log_gamma_density
 from storax.distributions.gamma_steps import gamma_entropy
-from storax.distributions.log_gamma import LARGE
+from storax.distributions.log_gamma import LARGE, digamma, log_minus_digamma
 from storax.distributions.masses import in_a_row
-from storax.distributions.special import HALF_LOG_TWO_PI, positive_or_nan, safe_log, times_log
+from storax.distributions.special import HALF_LOG_TWO_PI, afresh, positive_or_nan, safe_log, times_log
 from storax.errors import ParameterError, ShapeError
 from storax.pytrees import static
+from storax.rules import custom_rule
 from storax.supports import Support
 from storax.supports.vectors import rounding_of_halves
 
@@ -60,11 +61,7 @@ class Dirichlet(Distribution):
         a = positive_or_nan(a)
         tolerance = 1e-8 if x.dtype == jnp.float64 else max(1e-4, rounding_of_halves(x.dtype))
         inside = (~(x < 0)).all(-1) & ~(jnp.abs(x.sum(-1) - 1) > tolerance)
-        x = jnp.where((x < 0) | (x == jnp.inf), 1.0, x)  # whose logarithm would make gradients nan
-        large = (a > LARGE).any()
-        if is_known(large):
-            return within(inside, (_around_mode if large else _from_mode)(x, a))
-        return within(inside, lax.cond(large, _around_mode, _from_mode, x, a))
+        return within(inside, _log_dirichlet(a, x))
 
     @property
     def mean(self) -> jax.Array:
@@ -111,25 +108,64 @@ def _others(a: jax.Array) -> jax.Array:
     return before + after
 
 
-def _around_mode(x: jax.Array, a: jax.Array) -> jax.Array:
+@custom_rule
+def _log_dirichlet(a: Any, x: Any) -> jax.Array:
+    return by_size(lambda mixed, a, x: (_around_mode if mixed else _from_mode)(a, x), a, x)
+
+
+def _of_log_dirichlet(primals: Any, tangents: Any) -> Any:
+    """The slopes (a - 1) / x are those of the textbook formula, x being free; 0 at 0."""
+    value = _log_dirichlet(*primals)
+    change = jnp.zeros_like(value)
+    a, x = (afresh(y) for y in primals)
+    if not isinstance(tangents[0], SymbolicZero):
+        change = change + (by_size(_slope_of_concentration, a, x) * tangents[0]).sum(-1)
+    if not isinstance(tangents[1], SymbolicZero):
+        none = (x <= 0) | (x == jnp.inf)
+        change = change + (jnp.where(none, 0.0, (a - 1) / jnp.where(none, 1.0, x)) * tangents[1]).sum(-1)
+    return value, change
+
+
+_log_dirichlet.defjvp(_of_log_dirichlet, symbolic_zeros=True)
+
+
+def _slope_of_concentration(mixed: bool, a: jax.Array, x: jax.Array) -> jax.Array:
+    """log x - digamma(a) + digamma(sum of a); where x is 0, -inf but for a = 1, and 0 for a large a."""
+    x = _harmless(x)
+    total = a.sum(-1, keepdims=True)
+    zero = x == 0
+    log_x = jnp.where(zero, jnp.where(a == 1, 0.0, -jnp.inf), jnp.log(jnp.where(zero, 1.0, x)))
+    direct = log_x + (digamma(total) - digamma(a))
+    if not mixed:
+        return direct
+    large = a > LARGE
+    b, s = jnp.where(large, a, LARGE), jnp.where(large, total, 2 * LARGE)
+    v = (s * x - b) / b  # around the mode the logarithms cancel
+    near = large & (jnp.abs(v) < 0.3)
+    around_mode = jnp.log1p(jnp.where(near, v, 0.0)) + log_minus_digamma(b) - log_minus_digamma(s)
+    return jnp.where(near, around_mode, jnp.where(large & zero, 0.0, direct))
+
+
+def _around_mode(a: jax.Array, x: jax.Array) -> jax.Array:
     """The density of a Dirichlet(a) as that of gammas s x_i, given that they sum to s; for any s, and a of any size.
 
     At the sum of a the mode is a.  Where that is small, s x might be too small for a float.
     """
     s = jnp.maximum(lax.stop_gradient(a.sum(-1)), 1.0)
-    shape, (y, b) = in_a_row(s[..., None] * x, a)
-    # The sum is 1 up to rounding: this is 0, and makes the gradient (a - 1) / x, as of the textbook formula.
-    rounding = (x - lax.stop_gradient(x)).sum(-1)
-    return log_gamma_density(b, y).reshape(shape).sum(-1) + s * rounding - _log_total(a, s)
+    shape, (y, b) = in_a_row(s[..., None] * _harmless(x), a)
+    return log_gamma_density(b, y).reshape(shape).sum(-1) - _log_total(a, s)
 
 
-def _from_mode(x: jax.Array, a: jax.Array) -> jax.Array:
+def _from_mode(a: jax.Array, x: jax.Array) -> jax.Array:
     """The same for a that are small, by the textbook formula from x = a / sum of a on."""
     total = a.sum(-1)
-    s = lax.stop_gradient(total)
-    m = lax.stop_gradient(a)
-    at_mode = log_gamma_density(a, m).sum(-1) - _log_total(a, s)
-    return times_log(a - 1, safe_log(x) - jnp.log(m / s[..., None])).sum(-1) + at_mode
+    at_mode = log_gamma_density(a, a).sum(-1) - _log_total(a, total)
+    return times_log(a - 1, safe_log(_harmless(x)) - jnp.log(a / total[..., None])).sum(-1) + at_mode
+
+
+def _harmless(x: jax.Array) -> jax.Array:
+    """Numbers outside of the support, whose logarithm would make gradients nan, made 1."""
+    return jnp.where((x < 0) | (x == jnp.inf), 1.0, x)
 
 
 def _log_total(a: jax.Array, s: jax.Array) -> jax.Array:

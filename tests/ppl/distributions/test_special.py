@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from storax.distributions import Burr, Dagum, Dirichlet
+from storax.distributions import Beta, Burr, Dagum, Dirichlet, Gamma, InverseGamma
 from storax.distributions.gamma_density import log_gamma_density
 from storax.distributions.log_gamma import LARGE, digamma, log_factorial, log_gamma, slope_of_log_factorial
 from storax.distributions.special import log1p_minus
@@ -90,3 +90,81 @@ def test_dirichlet_of_every_size_traced_or_not(a):
         np.testing.assert_allclose(slope_a, of_a, rtol=1e-5, atol=2e-6)
         # The sum of a, the largest term, cancels: within 2 units in its last place.
         np.testing.assert_allclose(slope_x, (np.array(a) - 1) / x, rtol=1e-5, atol=2.4e-7 * np.sum(a) + 1e-6)
+
+
+@pytest.mark.parametrize("kind", [Gamma, InverseGamma])
+@pytest.mark.parametrize("a", [0.3, 1.0, 4.0, 50.0, 1e6])
+def test_gammas_of_many_numbers(kind, a):
+    """Many numbers are given the formula of their size: it is that of one number, also in a batch, and in a program."""
+    y = np.concatenate([np.geomspace(1e-3, 1e3, 1100) * a, a * (1 + np.linspace(-1, 1, 1100) / np.sqrt(a) / 2)])
+    x = (y if kind is Gamma else 1 / y).astype(np.float32)
+    rate = np.float32(2.0)
+    y = x * 2.0 if kind is Gamma else 2.0 / x.astype(np.float64)
+    of_y = special.xlogy(a - 1, y) - y - special.gammaln(a)
+    exact = of_y + (np.log(2.0) if kind is Gamma else np.log(2.0) - 2 * np.log(x.astype(np.float64)))
+    of_x = ((a - 1 - y) if kind is Gamma else (y - a - 1)) / x
+    slopes = jax.value_and_grad(lambda a, x, rate: kind(a, rate).log_prob(x).sum(), (0, 1, 2))
+    for f in (
+        slopes,
+        jax.jit(slopes),
+        lambda *p: jax.tree.map(lambda z: z[0], jax.vmap(slopes)(*(q[None] for q in p))),
+    ):
+        total, (slope_a, slope_x, slope_rate) = f(jnp.float32(a), jnp.asarray(x), jnp.asarray(rate))
+        np.testing.assert_allclose(total, exact.sum(), rtol=1e-5)
+        np.testing.assert_allclose(slope_a, (np.log(y) - special.digamma(a)).sum(), rtol=1e-5, atol=1e-5 * y.size)
+        np.testing.assert_allclose(
+            slope_x * x, of_x * x, rtol=1e-5, atol=1e-6 * (a + 1) if a < 10 else 1e-5 * np.sqrt(a)
+        )
+        np.testing.assert_allclose(slope_rate, ((a - y) / 2).sum(), rtol=1e-5, atol=1e-5 * y.size)
+    scores = jax.jit(lambda a, x: kind(a, rate).log_prob(x))(jnp.float32(a), jnp.asarray(x))
+    close(scores, exact, 64)
+
+
+@pytest.mark.parametrize("many", [1, 1000])
+def test_gamma_at_the_end_of_its_support(many):
+    """The limits at 0, -inf outside, without a nan in any slope, of few numbers and of many."""
+    x = jnp.tile(jnp.asarray([0.0, -1.0, np.inf], jnp.float32), many)
+    slopes = jax.jit(jax.vmap(jax.value_and_grad(lambda a, x, rate: Gamma(a, rate).log_prob(x).sum(), (0, 1, 2))))
+    a = jnp.asarray([0.5, 1.0, 3.0, 1e6], jnp.float32)
+    scores = jax.jit(lambda a: Gamma(a, 2.0).log_prob(x[:3]))
+    for i, limit in enumerate([np.inf, np.log(2.0), -np.inf, -np.inf]):
+        np.testing.assert_allclose(scores(a[i]), [limit, -np.inf, -np.inf], rtol=1e-6)
+    _, found = slopes(a, jnp.broadcast_to(x, (4, x.size)), jnp.full(4, 2.0, jnp.float32))
+    assert not any(np.isnan(s).any() for s in found) and (found[1][:, 1:3] == 0).all() and (found[1][1, 0] == -2).all()
+    assert np.isnan(jax.jit(scores)(jnp.float32(-1.0))[0])
+
+
+@pytest.mark.parametrize("a, b", [(1.0, 1.0), (1.0, 3.0), (4.0, 1e6), (1e-5, 2.0), (5e7, 5e7), (30.0, 2e4)])
+def test_slopes_of_beta(a, b):
+    """Near the mode and far out; at 1e-6, where (a - 1) / x is large, a = 1 has none of it."""
+    mode = np.clip((a - 1) / max(a + b - 2, 1e-3), 1e-6, 0.9)
+    x = np.concatenate([mode * np.array([0.5, 1.0, 1.0 + 1e-4, 1.1]), [1e-6, 0.25, 0.75]]).astype(np.float32)
+    wide = x.astype(np.float64)
+    slope_a, slope_x, slope_b = jax.vmap(jax.grad(lambda a, x, b: Beta(a, b).log_prob(x), (0, 1, 2)), (None, 0, None))(
+        jnp.float32(a), jnp.asarray(x), jnp.float32(b)
+    )
+    total = special.digamma(a + b)
+    np.testing.assert_allclose(slope_a, np.log(wide) + total - special.digamma(a), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(slope_b, np.log1p(-wide) + total - special.digamma(b), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(slope_x, (a - 1) / wide - (b - 1) / (1 - wide), rtol=1e-5, atol=2e-6)
+
+
+def test_dirichlet_of_many_vectors():
+    """As of one vector, of small concentrations and of large ones, on the simplex and beyond it."""
+    x = jnp.asarray(np.random.default_rng(0).dirichlet([2.0, 3.0, 4.0], 1000), jnp.float32)
+    x = x.at[0].set(jnp.asarray([0.0, 0.5, 0.5])).at[1].set(jnp.asarray([-0.5, 0.5, 1.0]))
+    slopes = jax.value_and_grad(lambda a, x: Dirichlet(a).log_prob(x), (0, 1))
+
+    def of_all(a, x):
+        return Dirichlet(a).log_prob(x[2:]).sum()
+
+    for a in ([0.5, 1.0, 3.0], [2.0, 20.0, 3e4]):
+        a = jnp.asarray(a, jnp.float32)
+        each, (of_a, of_x) = jax.jit(jax.vmap(slopes, (None, 0)))(a, x)
+        total, (sum_of_a, all_of_x) = jax.jit(
+            jax.value_and_grad(lambda a, x: Dirichlet(a).log_prob(x[2:]).sum(), (0, 1))
+        )(a, x)
+        np.testing.assert_allclose(total, each[2:].sum(), rtol=2e-5)
+        np.testing.assert_allclose(sum_of_a, of_a[2:].sum(0), rtol=1e-4)
+        np.testing.assert_allclose(all_of_x[2:], of_x[2:], rtol=1e-5)
+        assert each[1] == -np.inf and not np.isnan(of_a).any() and not np.isnan(of_x).any()
