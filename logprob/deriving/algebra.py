@@ -11,11 +11,12 @@ import numpy as np
 from storax.distributions.base import Distribution
 from storax.distributions.normal import Normal
 from storax.distributions.special import log1mexp
+from storax.errors import NotMeasurable
 from storax.logprob.deriving import sums
 from storax.logprob.deriving.dependence import Dependence
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.images import Image, is_smooth
-from storax.logprob.deriving.laws import Density, Law, log_sum
+from storax.logprob.deriving.laws import Density, Law, is_known, log_sum
 from storax.logprob.deriving.pieces import apply, still
 from storax.logprob.deriving.randoms import Step
 
@@ -52,6 +53,9 @@ class NormalLaw(Plain):
 
     def __init__(self, gaussian: Gaussian, deps: Dependence, shape: tuple[int, ...]) -> None:
         variance = jnp.broadcast_to(gaussian.variances(deps), shape)
+        if is_known(variance) and (np.asarray(variance) == 0).any():
+            raise NotMeasurable("has coefficients that are all 0, so that nothing of the random quantity is left")
+        variance = jnp.where(variance > 0, variance, jnp.nan)  # 0 of traced numbers
         mean = jnp.broadcast_to(gaussian.mean, shape)
         super().__init__(Normal(mean, jnp.sqrt(variance)), shape, gaussian.dtype)
 

@@ -17,7 +17,7 @@ from storax.logprob.deriving.cutting import SPECIAL
 from storax.logprob.deriving.dependence import union
 from storax.logprob.deriving.laws import Finite, Law, close, log_sum, point
 from storax.logprob.deriving.mixtures import Chosen
-from storax.logprob.deriving.randoms import Random, Step
+from storax.logprob.deriving.randoms import Random, Step, is_one_place
 from storax.logprob.deriving.registry import RULES, STRETCHES, refuse, rule
 from storax.logprob.deriving.scalars import elementwise, gaussian_of, mixed
 from storax.logprob.deriving.walking import LOOPS
@@ -100,9 +100,9 @@ def _moved_law(step: Step, r: Random) -> tuple[Law | None, str]:
         return None, r.why
     where = positions(step, r)
     if where is None and int(np.prod(step.shape)) != 1:
-        whole = int(np.prod(r.shape))
-        if int(np.prod(step.shape)) != whole:
-            return _windowed(step, r), ""
+        if step.name == "gather" and not is_one_place(step.inputs[1]):
+            return None, "takes entries of several places that are not known when the program is compiled"
+        return _windowed(step, r), ""
     f = lambda x: step.run(jnp.broadcast_to(x, r.shape), *step.inputs[1:])  # noqa: E731
     return r.law.move(f, lambda y: _fill(step, r, y), step.shape), ""
 
@@ -116,7 +116,7 @@ def _windowed(step: Step, r: Random) -> Law:
     def fill(y: Any) -> Any:
         g = lambda x: step.evaluate([x, *step.inputs[1:]])[step.output]  # noqa: E731
         (x,) = jax.linear_transpose(g, like)(jnp.asarray(y, like.dtype))
-        return x.astype(r.dtype)
+        return x.astype(r.dtype) if jnp.issubdtype(r.dtype, jnp.floating) else x
 
     return r.law.move(f, fill, step.shape)
 
@@ -219,6 +219,11 @@ def _sources(step: Step, entries: tuple[int, ...]) -> tuple[Any, Any]:
     return which, out - edges[which]
 
 
+def _cast(y: Any, dtype: Any) -> Any:
+    """2.5 is no whole number, and stays what it is."""
+    return y.astype(dtype) if jnp.issubdtype(dtype, jnp.floating) else y
+
+
 class Joined(Law):
     """Entries of several laws side by side: entry i is number `where[i]` of part `which[i]`."""
 
@@ -236,7 +241,7 @@ class Joined(Law):
                 continue
             back = np.full(int(np.prod(p.shape)), here[0])
             back[self.where[here]] = here
-            got = jnp.ravel(jnp.broadcast_to(f(p, flat[back].reshape(p.shape).astype(p.dtype)), p.shape))
+            got = jnp.ravel(jnp.broadcast_to(f(p, _cast(flat[back].reshape(p.shape), p.dtype)), p.shape))
             if out is None:
                 out = jnp.zeros(len(self.which), got.dtype)
             out = out.at[here].set(got[self.where[here]])
@@ -299,6 +304,8 @@ def _(step: Step) -> Random:
     if r.law is None or not r.deps.independent:
         return step.random(deps, why=r.why or "joins truth values that are not independent")
     few = r.law.finite
+    if few is None or r.dtype != bool:
+        refuse("joins whole numbers bit by bit")
     assert few is not None
     every = step.name == "reduce_and"
     hit = jnp.stack([jnp.broadcast_to(jnp.asarray(v) == every, r.shape) for v in few.values])
@@ -358,6 +365,8 @@ def linear_push(step: Step) -> Any:
             refuse(f"is a linear map from {size} numbers to {int(np.prod(step.shape))}")
         y = jnp.asarray(y)
         if step.name == "cumsum":
+            if r.smooth is None:
+                refuse("sums numbers that may have masses")
             axis, back = step.params["axis"], step.params["reverse"]
             flip = (lambda v: jnp.flip(v, axis)) if back else (lambda v: v)
             return [(place, flip(jnp.diff(flip(y), axis=axis, prepend=jnp.zeros((), y.dtype))))], 0.0
@@ -368,7 +377,8 @@ def linear_push(step: Step) -> Any:
         if not isinstance(matrix, jax.core.Tracer) and np.linalg.matrix_rank(np.asarray(matrix, float)) < size:
             refuse("is a linear map that is singular")
         x = jnp.linalg.solve(matrix, jnp.ravel(y - step.of(zero))).reshape(r.shape)
-        return [(place, x)], -jnp.linalg.slogdet(matrix)[1]
+        log_det = jnp.linalg.slogdet(matrix)[1]
+        return [(place, x)], jnp.where(jnp.isfinite(log_det), -log_det, jnp.nan)  # singular
 
     return push
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.errors import NotMeasurable
-from storax.logprob.deriving.laws import Density, Finite, Law, at_once, between, close, combine, is_known, log_sum
+from storax.logprob.deriving.laws import Density, Finite, Law, Moved, at_once, between, close, combine, is_known, log_sum
 from storax.logprob.deriving.pieces import Branch, Piece, apply, known_all, through, whole
 
 
@@ -143,6 +143,8 @@ def is_smooth(law: Law) -> bool:
     """Has it a density, and no masses?"""
     if isinstance(law, Image):
         return is_smooth(law.root) and not any(p.is_still for p in law.pieces)
+    if isinstance(law, Moved):
+        return is_smooth(law.base)
     return getattr(law, "smooth", not law.is_discrete and not hasattr(law, "parts"))
 
 

@@ -34,7 +34,7 @@ def elementwise(step: Step) -> Random:
         law = _law(step, randoms)
     except NotMeasurable as error:
         why = str(error)
-    if law is None and gaussian is not None and deps.independent:
+    if law is None and gaussian is not None and deps.independent and (len(randoms) > 1 or randoms[0].law is None):
         law = algebra.NormalLaw(gaussian, deps, step.shape)
     if len(randoms) == 1 and step.name in STRETCHES:
         push = _pusher(step)
