@@ -72,6 +72,11 @@ class Extreme(Law):
         self.is_discrete = all(p.is_discrete for p in parts)
         self.smooth = all(map(is_smooth, parts))
 
+    def snap(self, x: Any, error: Any) -> Any:
+        for p in [] if self.axes else self.parts:
+            x = p.snap(x, error)
+        return x
+
     def _each(self, y: Any) -> list[tuple[Law, Any]]:
         if not self.axes:
             return [(p, y) for p in self.parts]

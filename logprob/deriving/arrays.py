@@ -250,6 +250,10 @@ class Joined(Law):
     def density(self, y: Any) -> Any:
         return self._over(lambda p, v: p.density(v)[0], y), self._over(lambda p, v: jnp.asarray(p.density(v)[1]), y)
 
+    def snap(self, x: Any, error: Any) -> Any:
+        error = jnp.max(jnp.broadcast_to(error, x.shape))
+        return self._over(lambda p, v: p.snap(v, error), x)
+
     def tail(self, y: Any, upper: bool = False, strict: bool | None = None) -> Any:
         return self._over(lambda p, v: p.tail(v, upper, strict), y)
 

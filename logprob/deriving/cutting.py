@@ -164,6 +164,10 @@ class Rounded(Law):
         opened = self.base.tail(end, upper, strict=not upper)
         return jnp.where(n < 0, closed, opened)
 
+    def snap(self, x: Any, error: Any) -> Any:
+        n = jnp.round(x)
+        return jnp.where(jnp.abs(x - n) <= error, n, x)
+
     @property
     def ends(self) -> tuple[Any, Any]:
         f = {"floor": jnp.floor, "ceil": jnp.ceil, "trunc": jnp.trunc}.get(self.how, jnp.round)
