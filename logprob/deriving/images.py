@@ -98,7 +98,7 @@ class Image(Law):
         return jnp.where(ok, score, -jnp.inf), dim
 
     def _within(self, p: Piece, x: jax.Array) -> Any:
-        """At the ends of pieces densities are limits: from both of two pieces that meet at the least of their values."""
+        """At the ends of pieces densities are limits; where two pieces meet at the least of both, the sum of both."""
         inside: Any = True
         if not _open(p.low):
             closed = p.low_in or not (self.has_atoms or any(_goes_on(q, p) for q in self.pieces))
@@ -106,6 +106,8 @@ class Image(Law):
         if not _open(p.high):
             closed = p.high_in or not (self.has_atoms or any(_goes_on(p, q) for q in self.pieces))
             inside = inside & ((x <= p.high) if closed else (x < p.high))
+        if not self.has_atoms and not (is_known(p.low) and is_known(p.high)):
+            inside = inside & (p.low < p.high)  # else it turned out to be empty
         return inside
 
     def tail(self, y: jax.Array, upper: bool = False, strict: bool | None = None) -> jax.Array:

@@ -17,6 +17,7 @@ import numpy as np
 
 from storax import supports
 from storax.distributions.special import log1mexp
+from storax.errors import NotMeasurable
 from storax.primitives import Site
 
 Density = tuple[jax.Array, Any]  # (log density, dimension)

@@ -118,8 +118,8 @@ class Piece:
             right = self.replace(low=x, at_low=crossing, low_in=above_has_it == (self.sign > 0))
             return (left, right) if self.sign > 0 else (right, left)
         if self.atoms:
-            raise NotMeasurable("cuts a quantity that has masses and a factor of unknown sign; write the sign apart, as "
-                                "jnp.where(c > 0, f(x), g(x))")  # fmt: skip
+            raise NotMeasurable("cuts a quantity that has masses and a factor of unknown sign; write the sign "
+                                "apart, as jnp.where(c > 0, f(x), g(x))")  # fmt: skip
         where = self.if_rising
         below = self.replace(low=where(self.low, x), high=where(x, self.high), at_low=where(self.at_low, crossing),
                              at_high=where(crossing, self.at_high))  # fmt: skip
@@ -246,6 +246,10 @@ def common(p: Piece, q: Piece, has_atoms: bool) -> Piece | None:
 def _inner(a: Any, a_in: bool, b: Any, b_in: bool, side: int, has_atoms: bool) -> tuple[Any, bool]:
     if a is b:
         return a, a_in and b_in
+    if known_all(lambda e, inf: e == inf, a, -side * np.inf):
+        return b, b_in
+    if known_all(lambda e, inf: e == inf, b, -side * np.inf):
+        return a, a_in
     if known_all(lambda a, b: side * a > side * b, a, b):
         return a, a_in
     if known_all(lambda a, b: side * a < side * b, a, b):

@@ -1,4 +1,6 @@
-"""Programs of one number: their density has a mass of one, is that of their distribution function, and of their draws."""
+"""Programs of one number: a density of mass one, that of their distribution function, and of their draws."""
+
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -49,7 +51,10 @@ CONTINUOUS = {  # program: about where it ends
         (-9, 14),
     ),
     "index": (lambda: jnp.stack([z(), jnp.exp(0.3 * z())])[rv(sx.Bernoulli(0.6))], (-7, 9)),
-    "means": (lambda: rv(N(jnp.array([-3.0, 0.0, 4.0])[rv(sx.Categorical(jnp.array([0.2, 0.5, 0.3])))], 1.0)), (-9, 11)),
+    "means": (
+        lambda: rv(N(jnp.array([-3.0, 0.0, 4.0])[rv(sx.Categorical(jnp.array([0.2, 0.5, 0.3])))], 1.0)),
+        (-9, 11),
+    ),
     "maximum": (lambda: jnp.maximum(z(), rv(N(1.0, 0.5))), (-7, 9)),
     "smallest": (lambda: jnp.min(rv(N(jnp.array([0.0, 1.0, -1.0]), jnp.array([1.0, 2.0, 0.5])))), (-9, 9)),
     "second": (lambda: jnp.sort(rv(N(jnp.array([0.0, 1.0, -1.0]), 1.0)))[1], (-7, 8)),
@@ -157,7 +162,7 @@ def test_atoms_and_densities(name, x64):
     a, b = ends
     edges = sorted({a, *[x for x in atoms if a < x < b], b})
     inner = 0.0
-    for low, high in zip(edges, edges[1:]):
+    for low, high in itertools.pairwise(edges):
         x = np.linspace(low, high, 4001)[1:-1]
         inner += np.trapezoid(np.exp(ask(d, x)[0]), x)
     np.testing.assert_allclose(masses.sum() + inner, 1, atol=3e-3)
