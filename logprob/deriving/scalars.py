@@ -166,7 +166,7 @@ def _of_one(step: Step) -> Law:
         return listed(step, place, few)
     if _may_wrap(step, law):
         few = law.finite
-        return listed(step, place, few) if few is not None else refuse("may be more than its integers can hold")  # type: ignore
+        return listed(step, place, few) if few is not None else refuse("may be more than its integers can hold")
     if step.name in STRETCHES:
         found = mapped(
             Image.of(law),
