@@ -108,6 +108,17 @@ COUNTS = {  # program: the numbers it may be, in order
 }
 
 
+# A second or more to compile each; what they exercise has a faster program beside it.
+SLOW = {"parity", "max of clips", "fold", "capped", "halves", "second", "two spikes", "index", "median", "power",
+        "clip of clip", "square", "piecewise", "highest", "switch", "abs", "cosh", "elu", "exp of clip", "remainder",
+        "hard tanh"}  # fmt: skip
+
+
+def each(programs):
+    marked = [pytest.param(name, marks=pytest.mark.long if name in SLOW else ()) for name in programs]
+    return pytest.mark.parametrize("name", marked)
+
+
 def law(program):
     return sx.distribution(program)()
 
@@ -132,7 +143,7 @@ def no_farther_than(d, sample):
     assert distance < 2.23 / np.sqrt(n)
 
 
-@pytest.mark.parametrize("name", CONTINUOUS)
+@each(CONTINUOUS)
 def test_densities(name, x64):
     program, ends = CONTINUOUS[name]
     d = law(program)
@@ -153,7 +164,7 @@ def test_densities(name, x64):
     assert (beyond < -8).all()
 
 
-@pytest.mark.parametrize("name", ATOMS)
+@each(ATOMS)
 def test_atoms_and_densities(name, x64):
     program, atoms, ends = ATOMS[name]
     d = law(program)
@@ -171,7 +182,7 @@ def test_atoms_and_densities(name, x64):
     assert np.asarray(d.log_prob(jnp.array([a - 1.0, b + 1.0]))).max() < -15
 
 
-@pytest.mark.parametrize("name", COUNTS)
+@each(COUNTS)
 def test_masses(name, x64):
     program, numbers = COUNTS[name]
     d = law(program)
