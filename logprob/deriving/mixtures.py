@@ -42,6 +42,11 @@ class Mixture(Law):
         scored = [p.density(jnp.asarray(y, p.dtype) if p.dtype != self.dtype else y) for p in self.parts]
         return combine([(s + w, d) for w, (s, d) in zip(self.log_weights, scored, strict=True)])
 
+    def snap(self, x: Any, error: Any) -> Any:
+        for p in self.parts:
+            x = p.snap(x, error)
+        return x
+
     def tail(self, y: Any, upper: bool = False, strict: bool | None = None) -> Any:
         return log_sum(
             jnp.stack([w + p.tail(y, upper, strict) for w, p in zip(self.log_weights, self.parts, strict=True)])
@@ -95,6 +100,9 @@ class Chosen(Law):
         dims = [d for _, d in scored]
         same = all(isinstance(d, int) for d in dims) and len(set(dims)) == 1
         return self._select([s for s, _ in scored]), dims[0] if same else self._select([jnp.asarray(d) for d in dims])
+
+    def snap(self, x: Any, error: Any) -> Any:
+        return self._select([p.snap(x, error) for p in self.parts])
 
     def tail(self, y: Any, upper: bool = False, strict: bool | None = None) -> Any:
         return self._select([p.tail(y, upper, strict) for p in self.parts])
