@@ -139,7 +139,7 @@ MODELS = {
     "sum and product of bits": (of(lambda x, y: {"s": x + y, "t": x * y}, b, lambda: b(0.6)), {"s": 1, "t": 0},
                                 np.log(0.3 * 0.4 + 0.7 * 0.6)),
     "one quantity twice": (of(lambda x: {"a": x, "b": x}, x), {"a": 1.0, "b": 1.0}, REFUSED),
-    "no whole number": (lambda: {"k": rv(P(2.0))}, {"k": 2.5}, -np.inf),
+    "no whole number": (lambda: {"k": rv(P(2.0))}, {"k": 2.5}, REFUSED),
 }  # fmt: skip
 
 
