@@ -11,11 +11,12 @@ import numpy as np
 from storax.distributions.base import Distribution
 from storax.distributions.normal import Normal
 from storax.distributions.special import log1mexp
+from storax.errors import NotMeasurable
 from storax.logprob.deriving import sums
 from storax.logprob.deriving.dependence import Dependence
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.images import Image, is_smooth
-from storax.logprob.deriving.laws import Density, Law, log_sum
+from storax.logprob.deriving.laws import Density, Law, is_known, log_sum
 from storax.logprob.deriving.pieces import apply, still
 from storax.logprob.deriving.randoms import Step
 
@@ -52,6 +53,9 @@ class NormalLaw(Plain):
 
     def __init__(self, gaussian: Gaussian, deps: Dependence, shape: tuple[int, ...]) -> None:
         variance = jnp.broadcast_to(gaussian.variances(deps), shape)
+        if is_known(variance) and (np.asarray(variance) == 0).any():
+            raise NotMeasurable("has coefficients that are all 0, so that nothing of the random quantity is left")
+        variance = jnp.where(variance > 0, variance, jnp.nan)  # 0 of traced numbers
         mean = jnp.broadcast_to(gaussian.mean, shape)
         super().__init__(Normal(mean, jnp.sqrt(variance)), shape, gaussian.dtype)
 
@@ -67,6 +71,11 @@ class Extreme(Law):
         self.dtype = parts[0].dtype
         self.is_discrete = all(p.is_discrete for p in parts)
         self.smooth = all(map(is_smooth, parts))
+
+    def snap(self, x: Any, error: Any) -> Any:
+        for p in [] if self.axes else self.parts:
+            x = p.snap(x, error)
+        return x
 
     def _each(self, y: Any) -> list[tuple[Law, Any]]:
         if not self.axes:

@@ -13,7 +13,7 @@ from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
 from storax.logprob.deriving import trajectories
 from storax.logprob.deriving.cutting import SPECIAL
 from storax.logprob.deriving.laws import Finite, Law, close, point
-from storax.logprob.deriving.randoms import Random, Step
+from storax.logprob.deriving.randoms import Random, Step, is_one_place
 from storax.logprob.deriving.registry import RULES, STRETCHES, refuse, rule
 from storax.logprob.deriving.scalars import elementwise, gaussian_of, mixed
 from storax.logprob.deriving.walking import LOOPS
@@ -94,9 +94,9 @@ def _moved_law(step: Step, r: Random) -> tuple[Law | None, str]:
         return None, r.why
     where = positions(step, r)
     if where is None and int(np.prod(step.shape)) != 1:
-        whole = int(np.prod(r.shape))
-        if int(np.prod(step.shape)) != whole:
-            return _windowed(step, r), ""
+        if step.name == "gather" and not is_one_place(step.inputs[1]):
+            return None, "takes entries of several places that are not known when the program is compiled"
+        return _windowed(step, r), ""
     f = lambda x: step.run(jnp.broadcast_to(x, r.shape), *step.inputs[1:])  # noqa: E731
     return r.law.move(f, lambda y: _fill(step, r, y), step.shape), ""
 
@@ -110,7 +110,7 @@ def _windowed(step: Step, r: Random) -> Law:
     def fill(y: Any) -> Any:
         g = lambda x: step.evaluate([x, *step.inputs[1:]])[step.output]  # noqa: E731
         (x,) = jax.linear_transpose(g, like)(jnp.asarray(y, like.dtype))
-        return x.astype(r.dtype)
+        return x.astype(r.dtype) if jnp.issubdtype(r.dtype, jnp.floating) else x
 
     return r.law.move(f, fill, step.shape)
 
@@ -213,6 +213,11 @@ def _sources(step: Step, entries: tuple[int, ...]) -> tuple[Any, Any]:
     return which, out - edges[which]
 
 
+def _cast(y: Any, dtype: Any) -> Any:
+    """2.5 is no whole number, and stays what it is."""
+    return y.astype(dtype) if jnp.issubdtype(dtype, jnp.floating) else y
+
+
 class Joined(Law):
     """Entries of several laws side by side: entry i is number `where[i]` of part `which[i]`."""
 
@@ -230,7 +235,7 @@ class Joined(Law):
                 continue
             back = np.full(int(np.prod(p.shape)), here[0])
             back[self.where[here]] = here
-            got = jnp.ravel(jnp.broadcast_to(f(p, flat[back].reshape(p.shape).astype(p.dtype)), p.shape))
+            got = jnp.ravel(jnp.broadcast_to(f(p, _cast(flat[back].reshape(p.shape), p.dtype)), p.shape))
             if out is None:
                 out = jnp.zeros(len(self.which), got.dtype)
             out = out.at[here].set(got[self.where[here]])
@@ -238,6 +243,10 @@ class Joined(Law):
 
     def density(self, y: Any) -> Any:
         return self._over(lambda p, v: p.density(v)[0], y), self._over(lambda p, v: jnp.asarray(p.density(v)[1]), y)
+
+    def snap(self, x: Any, error: Any) -> Any:
+        error = jnp.max(jnp.broadcast_to(error, x.shape))
+        return self._over(lambda p, v: p.snap(v, error), x)
 
     def tail(self, y: Any, upper: bool = False, strict: bool | None = None) -> Any:
         return self._over(lambda p, v: p.tail(v, upper, strict), y)

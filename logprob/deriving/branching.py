@@ -89,6 +89,8 @@ def _on_piece(solver: Any, draw: Any, law: Image, p: Piece, o: Any, others: list
             smooth=solver.walk(draw).smooth)  # fmt: skip
     else:
         x, ok = p.find(jnp.asarray(o.value, law.dtype))
+        if jnp.issubdtype(draw.aval.dtype, jnp.integer):
+            x = jnp.round(x)
         walk.seen[draw] = jnp.where(ok, x, 0.0).astype(draw.aval.dtype)
     for other in others:
         got = walk(other.node)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.errors import NotMeasurable
-from storax.logprob.deriving.images import Image, mapped
+from storax.logprob.deriving.images import Image, is_smooth, mapped
 from storax.logprob.deriving.laws import Density, Law, at_once, between
 from storax.logprob.deriving.pieces import Branch, Piece, apply, known_all, still, through
 from storax.logprob.deriving.randoms import Random, Step
@@ -164,6 +164,10 @@ class Rounded(Law):
         opened = self.base.tail(end, upper, strict=not upper)
         return jnp.where(n < 0, closed, opened)
 
+    def snap(self, x: Any, error: Any) -> Any:
+        n = jnp.round(x)
+        return jnp.where(jnp.abs(x - n) <= error, n, x)
+
     @property
     def ends(self) -> tuple[Any, Any]:
         f = {"floor": jnp.floor, "ceil": jnp.ceil, "trunc": jnp.trunc}.get(self.how, jnp.round)
@@ -194,7 +198,7 @@ def _(step: Step, place: int, image: Image) -> Law:
 def rounded(image: Image, how: str, step: Step) -> Law:
     if image.is_constant:
         return rebuilt(image, [still(p, apply(step.run, p.at_low)) for p in image.pieces], step.aval.dtype)
-    if how in ("round", "away") and image.has_atoms:
+    if how in ("round", "away") and not is_smooth(image):
         raise NotMeasurable("rounds halves of a quantity that has masses; use jnp.floor(x + 0.5)")
     return Rounded(image, how, step.aval.dtype)
 

@@ -3,7 +3,7 @@
 An event is one value of a draw: a number of a `Normal`, a whole vector of a `Dirichlet`.  Events of a draw are
 counted 0, 1, ...; an array of shape `[...]` has for every draw an array of ids `[..., k]`, the up to k events behind
 each of its elements.  -1 is none.  Below -1 the event is not known (an index that is traced): different numbers in one
-array are different events, and any of them may be any other event of the draw.
+array are different events if they were made together (`GROUP` numbers a group), else any may be any event of the draw.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 Ids = np.ndarray[Any, Any]
-_unknown = itertools.count(2)
+GROUP = 1 << 32
+_unknown = itertools.count(1)
 
 
 class Dependence:
@@ -48,11 +49,17 @@ class Dependence:
             out[d] = np.broadcast_to(every, (*shape, len(every)))
         return Dependence(out)
 
-    def somewhere(self, shape: tuple[int, ...]) -> Dependence:
-        """Elements that are different events each, but which is not known."""
-        size = int(np.prod(shape))
-        fresh = -np.array([next(_unknown) for _ in range(size)]).reshape(*shape, 1)
-        return Dependence(dict.fromkeys(self.of, fresh))
+    def somewhere(self, shape: tuple[int, ...], distinct: bool) -> Dependence:
+        """Elements moved from places that are not known; `distinct`: from different ones each."""
+        size = int(np.prod(shape)) if distinct and self.independent else 1
+        fresh = -(next(_unknown) * GROUP + np.arange(size))
+        return Dependence(dict.fromkeys(self.of, np.broadcast_to(fresh.reshape(-1), (size,)).reshape(
+            *(shape if size > 1 else [1] * len(shape)), 1) + np.zeros((*shape, 1), int)))  # fmt: skip
+
+    @property
+    def known(self) -> bool:
+        """Is it known which events they are?"""
+        return all((ids >= -1).all() for ids in self.of.values())
 
     @property
     def independent(self) -> bool:
@@ -114,6 +121,10 @@ def _fold(ids: Ids, axes: tuple[int, ...]) -> Ids:
 def _counts(ids: Ids) -> bool:
     """Is every event behind one element only?  Twice behind the same one is once."""
     flat = ids.reshape(-1, ids.shape[-1])
+    if len(flat) > 1 and (flat < -1).any():
+        groups = np.unique(np.where(flat < -1, -flat // GROUP, 0)[flat != -1])
+        if len(groups) > 1:  # one of them may be an event of another group
+            return False
     if flat.shape[-1] == 1:
         known = flat[flat != -1]
         return len(np.unique(known)) == len(known)

@@ -55,7 +55,7 @@ stretches("atan", up(jnp.tan))
 stretches("asin", up(jnp.sin, -1.0, 1.0))
 stretches("acos", down(jnp.cos, -1.0, 1.0))
 stretches("erf", up(special.erfinv))
-stretches("erfc", down(lambda y: special.erfinv(1 - y)))
+stretches("erfc", down(lambda y: -special.ndtri(0.5 * y) / np.sqrt(2.0).item()))
 stretches("erf_inv", up(special.erf, -1.0, 1.0))
 stretches("abs", down(jnp.negative, -inf, 0.0), up(_identity, 0.0))
 stretches("square", down(lambda y: -jnp.sqrt(y), -inf, 0.0), up(jnp.sqrt, 0.0))
@@ -68,8 +68,8 @@ stretches("jit:ndtri", up(special.ndtr, 0.0, 1.0))
 stretches("custom_jvp_call:ndtri", up(special.ndtr, 0.0, 1.0))
 stretches("custom_jvp_call:_erfcx", Branch(None, sign=-1, image=(0.0, inf)))
 stretches("jit:soft_sign", up(lambda y: y / (1 - jnp.abs(y))))
-stretches("jit:log_ndtr", up(lambda y: special.ndtri(jnp.exp(y))))
-stretches("custom_jvp_call:log_ndtr", up(lambda y: special.ndtri(jnp.exp(y))))
+for _name in ("jit:log_ndtr", "custom_jvp_call:log_ndtr"):
+    stretches(_name, Branch(None, image=(-inf, 0.0)))  # searched for: exp(y) underflows
 
 
 def _integer_pow(step: Step, place: int) -> list[Branch]:

@@ -8,9 +8,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from storax.errors import NotMeasurable
-from storax.logprob.deriving.laws import Density, Finite, Law, at_once, between, close, combine, is_known, log_sum
+from storax.logprob.deriving.laws import (
+    Density,
+    Finite,
+    Law,
+    Moved,
+    at_once,
+    between,
+    close,
+    combine,
+    is_known,
+    log_sum,
+)
 from storax.logprob.deriving.pieces import Branch, Piece, apply, known_all, through, whole
 
 
@@ -28,7 +40,11 @@ class Image(Law):
     @classmethod
     def of(cls, law: Law) -> Image:
         """A law as the image of itself."""
-        return law if isinstance(law, Image) else cls(law, [whole(*law.ends)], law.dtype)
+        return (
+            law
+            if isinstance(law, Image)
+            else cls(law, [whole(*law.ends, atoms=law.is_discrete or not is_smooth(law))], law.dtype)
+        )
 
     @property
     def is_discrete(self) -> bool:  # type: ignore[override]
@@ -71,6 +87,8 @@ class Image(Law):
             return jnp.where(ok, self.root.density(x)[0], -jnp.inf), 0
         y = y if jnp.issubdtype(y.dtype, jnp.floating) else y.astype(jnp.result_type(float))
         (x, slope, ok) = _with_slope(p, y)
+        if self.has_atoms:
+            x = self.root.snap(x, _error(x, y, slope))
         ok = ok & self._within(p, x)
         score, dim = self.root.density(x)
         has_slope = ok & (slope != 0)
@@ -80,12 +98,16 @@ class Image(Law):
         return jnp.where(ok, score, -jnp.inf), dim
 
     def _within(self, p: Piece, x: jax.Array) -> Any:
-        closed = not self.has_atoms
+        """At the ends of pieces densities are limits; where two pieces meet at the least of both, the sum of both."""
         inside: Any = True
         if not _open(p.low):
-            inside = inside & ((x >= p.low) if closed or p.low_in else (x > p.low))
+            closed = p.low_in or not (self.has_atoms or any(_goes_on(q, p) for q in self.pieces))
+            inside = inside & ((x >= p.low) if closed else (x > p.low))
         if not _open(p.high):
-            inside = inside & ((x <= p.high) if closed or p.high_in else (x < p.high))
+            closed = p.high_in or not (self.has_atoms or any(_goes_on(p, q) for q in self.pieces))
+            inside = inside & ((x <= p.high) if closed else (x < p.high))
+        if not self.has_atoms and not (is_known(p.low) and is_known(p.high)):
+            inside = inside & (p.low < p.high)  # else it turned out to be empty
         return inside
 
     def tail(self, y: jax.Array, upper: bool = False, strict: bool | None = None) -> jax.Array:
@@ -104,6 +126,11 @@ class Image(Law):
         if jnp.issubdtype(self.root.dtype, jnp.integer):
             near = jnp.round(x)
             x = jnp.where(close(y, p.forward(jnp.where(jnp.isfinite(near), near, 0.0))), near, x)
+        elif self.has_atoms and jnp.issubdtype(jnp.result_type(x), jnp.floating):
+            inner = jnp.where(jnp.isfinite(x), x, 0.0)
+            value, slope = jax.jvp(p.forward, (inner,), (jnp.ones_like(inner),))
+            slope = jnp.where(jnp.isfinite(slope) & (slope != 0), slope, jnp.inf)
+            x = jnp.where(jnp.isfinite(x), self.root.snap(inner, _error(inner, value, 1 / slope)), x)
         from_x = between(self.root, x, p.high, not strict, p.high_in)
         to_x = between(self.root, p.low, x, p.low_in, not strict)
         part = p.if_rising(from_x, to_x) if upper else p.if_rising(to_x, from_x)
@@ -132,6 +159,12 @@ class Image(Law):
             value = jnp.where(self._within(p, x), p.forward(x), value)
         return value.astype(self.dtype)
 
+    def snap(self, x: Any, error: Any) -> Any:
+        for p in self.pieces:
+            if p.is_still:
+                x = jnp.where(jnp.abs(x - p.at_low) <= error, jnp.asarray(p.at_low, x.dtype), x)
+        return x
+
     def icdf(self, q: jax.Array) -> jax.Array:
         (p, *more) = self.pieces
         if more or p.is_still or not hasattr(self.root, "icdf") or self.doubts:
@@ -139,10 +172,24 @@ class Image(Law):
         return p.forward(self.root.icdf(p.if_rising(q, 1 - q)))
 
 
+def _goes_on(p: Piece, q: Piece) -> bool:
+    """Does q begin where p ends, in the same direction?"""
+    same = isinstance(p.sign, int) and isinstance(q.sign, int) and p.sign == q.sign != 0
+    return same and (p.high is q.low or known_all(lambda a, b: a == b, p.high, q.low))
+
+
+def _error(x: Any, y: Any, slope: Any) -> Any:
+    """How far off an x that was found from y may be; `slope`: dx / dy."""
+    size = jnp.abs(x) + jnp.where(jnp.isfinite(slope), jnp.abs(y * slope), 0.0)
+    return lax.stop_gradient(8 * jnp.finfo(jnp.result_type(x)).eps * size)
+
+
 def is_smooth(law: Law) -> bool:
     """Has it a density, and no masses?"""
     if isinstance(law, Image):
         return is_smooth(law.root) and not any(p.is_still for p in law.pieces)
+    if isinstance(law, Moved):
+        return is_smooth(law.base)
     return getattr(law, "smooth", not law.is_discrete and not hasattr(law, "parts"))
 
 
@@ -182,6 +229,8 @@ def mapped(image: Image, f: Callable[[Any], Any], branches: Sequence[Branch], dt
                                         f"to {_show(p.most)}")  # fmt: skip
             elif np.isfinite(low if end is p.least else high):
                 doubts.append(outside(end))
+        if image.has_atoms and any(_is_pole(f, e, p) for b in branches for e in (b.low, b.high)):
+            raise NotMeasurable("may be infinite with a positive probability")
         rest: Piece | None = p
         for k, branch in enumerate(branches):
             if rest is None:
@@ -189,11 +238,25 @@ def mapped(image: Image, f: Callable[[Any], Any], branches: Sequence[Branch], dt
             part = rest
             if k + 1 < len(branches):
                 below, rest = rest.cut(branch.high)
+                rest = rest and _from(rest, branch.high, branches[k + 1].low)
                 if below is None:
                     continue
                 part = below
             pieces.append(through(part, f, branch))
     return Image(image.root, pieces, dtype, doubts)
+
+
+def _is_pole(f: Callable[[Any], Any], x: Any, p: Piece) -> bool:
+    """Is f infinite at a finite x that may be a value of the piece?"""
+    if not np.isfinite(x) or known_all(lambda v, e: v > e, p.least, x) or known_all(lambda v, e: v < e, p.most, x):
+        return False
+    return not np.isfinite(np.asarray(apply(f, np.float32(x)), float)).all()
+
+
+def _from(p: Piece, end: Any, begin: Any) -> Piece:
+    """A piece that begins where a branch ends, as the next one begins there: at 0, not at -0."""
+    at = lambda x: np.asarray(begin, np.result_type(x)) if known_all(lambda v, e: v == e, x, end) else x  # noqa: E731
+    return p if begin is end else p.replace(at_low=at(p.at_low), at_high=at(p.at_high))
 
 
 def _always(value: Any) -> Callable[[Any], Any]:

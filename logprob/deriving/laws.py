@@ -43,6 +43,10 @@ class Law(abc.ABC):
             NotMeasurable: there is no distribution function.
         """
 
+    def snap(self, x: Any, error: Any) -> Any:
+        """x, or the number next to it, within `error`, that has a mass: x may be rounded."""
+        return x
+
     @property
     def ends(self) -> tuple[Any, Any]:
         """The smallest and the largest value, as far as is known."""
@@ -142,6 +146,11 @@ class Finite(Law):
         hit = jnp.stack([close(y, v) for v in self.values])
         return log_sum(jnp.where(hit, self.log_mass, -jnp.inf)), 0
 
+    def snap(self, x: Any, error: Any) -> Any:
+        for v in self.values:
+            x = jnp.where(jnp.abs(x - v) <= error, jnp.asarray(v, x.dtype), x)
+        return x
+
     def tail(self, y: jax.Array, upper: bool = False, strict: bool | None = None) -> jax.Array:
         strict = upper if strict is None else strict
         compare = {
@@ -183,6 +192,9 @@ class Moved(Law):
     def density(self, y: jax.Array) -> Density:
         score, dim = self.base.density(self.fill(y))
         return self.f(score), dim if isinstance(dim, int) else self.f(dim)
+
+    def snap(self, x: Any, error: Any) -> Any:
+        return self.f(self.base.snap(self.fill(x), self.fill(error)))
 
     def tail(self, y: jax.Array, upper: bool = False, strict: bool | None = None) -> jax.Array:
         return self.f(self.base.tail(self.fill(y), upper, strict))
@@ -284,4 +296,5 @@ def lowest(scores: Any, dims: Any) -> tuple[jax.Array, jax.Array]:
     """The sum of measures along axis 0, of those of the lowest dimension where they are not 0."""
     dims = jnp.where(scores > -jnp.inf, dims, 1 << 20)
     least = dims.min(0)
-    return log_sum(jnp.where(dims == least[None], scores, -jnp.inf)), jnp.where(least == 1 << 20, 1, least)
+    score = log_sum(jnp.where(dims == least[None], scores, -jnp.inf))
+    return jnp.where(jnp.isnan(scores).any(0), jnp.nan, score), jnp.where(least == 1 << 20, 1, least)

@@ -7,12 +7,33 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from storax.logprob.deriving.images import Image, is_smooth
+from storax.logprob.deriving.images import is_smooth
 from storax.logprob.deriving.laws import Density, Finite, Law, combine, log_sum
 from storax.logprob.deriving.pieces import apply
 
 
-class Mixture(Law):
+class Several(Law):
+    """Made of several laws."""
+
+    parts: list[Law]
+
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        return all(p.is_discrete for p in self.parts)
+
+    @property
+    def smooth(self) -> bool:
+        return all(map(is_smooth, self.parts))
+
+    @property
+    def ends(self) -> tuple[Any, Any]:
+        low, high = self.parts[0].ends
+        for p in self.parts[1:]:
+            low, high = apply(jnp.minimum, low, p.ends[0]), apply(jnp.maximum, high, p.ends[1])
+        return low, high
+
+
+class Mixture(Several):
     """Component k with log probability `log_weights[k]`, `[K, *shape]`."""
 
     def __init__(self, log_weights: Any, parts: Sequence[Law], shape: tuple[int, ...], dtype: Any) -> None:
@@ -30,26 +51,19 @@ class Mixture(Law):
             return Finite(values, mass, shape, dtype)
         return cls(log_weights, parts, shape, dtype)
 
-    @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
-        return all(p.is_discrete for p in self.parts)
-
-    @property
-    def smooth(self) -> bool:
-        return all(map(is_smooth, self.parts))
-
     def density(self, y: Any) -> Density:
         scored = [p.density(jnp.asarray(y, p.dtype) if p.dtype != self.dtype else y) for p in self.parts]
         return combine([(s + w, d) for w, (s, d) in zip(self.log_weights, scored, strict=True)])
+
+    def snap(self, x: Any, error: Any) -> Any:
+        for p in self.parts:
+            x = p.snap(x, error)
+        return x
 
     def tail(self, y: Any, upper: bool = False, strict: bool | None = None) -> Any:
         return log_sum(
             jnp.stack([w + p.tail(y, upper, strict) for w, p in zip(self.log_weights, self.parts, strict=True)])
         )
-
-    @property
-    def ends(self) -> tuple[Any, Any]:
-        return _hull(self.parts)
 
     @property
     def finite(self) -> Finite | None:
@@ -69,20 +83,12 @@ def spread(log_mass: Any, shape: tuple[int, ...]) -> Any:
     return jnp.broadcast_to(log_mass, (k, *shape))
 
 
-class Chosen(Law):
+class Chosen(Several):
     """Element by element component `which`, known when the program runs."""
 
     def __init__(self, which: Any, parts: Sequence[Law], shape: tuple[int, ...], dtype: Any) -> None:
         self.which = jnp.broadcast_to(jnp.asarray(which), shape)
         self.parts, self.shape, self.dtype = list(parts), tuple(shape), jnp.dtype(dtype)
-
-    @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
-        return all(p.is_discrete for p in self.parts)
-
-    @property
-    def smooth(self) -> bool:
-        return all(map(is_smooth, self.parts))
 
     def _select(self, cases: Sequence[Any]) -> Any:
         out = jnp.broadcast_to(cases[0], self.shape)
@@ -96,19 +102,8 @@ class Chosen(Law):
         same = all(isinstance(d, int) for d in dims) and len(set(dims)) == 1
         return self._select([s for s, _ in scored]), dims[0] if same else self._select([jnp.asarray(d) for d in dims])
 
+    def snap(self, x: Any, error: Any) -> Any:
+        return self._select([p.snap(x, error) for p in self.parts])
+
     def tail(self, y: Any, upper: bool = False, strict: bool | None = None) -> Any:
         return self._select([p.tail(y, upper, strict) for p in self.parts])
-
-    @property
-    def ends(self) -> tuple[Any, Any]:
-        return _hull(self.parts)
-
-
-def _hull(parts: Sequence[Law]) -> tuple[Any, Any]:
-    low, high = parts[0].ends
-    for p in parts[1:]:
-        low, high = apply(jnp.minimum, low, p.ends[0]), apply(jnp.maximum, high, p.ends[1])
-    return low, high
-
-
-__all__ = ["Chosen", "Image", "Mixture"]

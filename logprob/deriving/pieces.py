@@ -47,6 +47,7 @@ class Piece:
         sign: 1 or -1, perhaps a traced array; a plain 0 where the function stands still.
         at_low, at_high: the function at both ends, or its limit there.
         domain: where x can be at all: the function need not be defined elsewhere.
+        atoms: may a single x have a mass?
         inverse: y -> (x, is y a value of it), None if it must be searched for.
     """
 
@@ -60,6 +61,7 @@ class Piece:
     at_low: Any = -np.inf
     at_high: Any = np.inf
     domain: tuple[Any, Any] = (-np.inf, np.inf)
+    atoms: bool = False
 
     @property
     def is_still(self) -> bool:
@@ -115,6 +117,9 @@ class Piece:
             left = self.replace(high=x, at_high=crossing, high_in=above_has_it == (self.sign < 0))
             right = self.replace(low=x, at_low=crossing, low_in=above_has_it == (self.sign > 0))
             return (left, right) if self.sign > 0 else (right, left)
+        if self.atoms:
+            raise NotMeasurable("cuts a quantity that has masses and a factor of unknown sign; write the sign "
+                                "apart, as jnp.where(c > 0, f(x), g(x))")  # fmt: skip
         where = self.if_rising
         below = self.replace(low=where(self.low, x), high=where(x, self.high), at_low=where(self.at_low, crossing),
                              at_high=where(crossing, self.at_high))  # fmt: skip
@@ -148,11 +153,11 @@ def clip(x: Any, low: Any, high: Any) -> Any:
     return apply(lambda x, a, b: jnp.minimum(jnp.maximum(x, a), b), x, low, high)
 
 
-def whole(low: Any, high: Any) -> Piece:
+def whole(low: Any, high: Any, atoms: bool = False) -> Piece:
     """x itself, for numbers from `low` to `high`: the two ends are not stored as such, as nothing lies beyond."""
     return Piece(lambda x: x, lambda y: (y, jnp.isfinite(y) if jnp.issubdtype(jnp.result_type(y), jnp.floating)
                                          else jnp.ones(jnp.shape(y), bool)), at_low=low, at_high=high,
-                 domain=(low, high))  # fmt: skip
+                 domain=(low, high), atoms=atoms)  # fmt: skip
 
 
 def still(piece: Piece, value: Any) -> Piece:
@@ -206,6 +211,8 @@ def search(piece: Piece, y: Any) -> Point:
     reached = lambda x: piece.sign * (piece.forward(x) - still_y) >= 0  # noqa: E731
     x = lax.stop_gradient(smallest(reached, low, high))
     inside = (y > piece.least) & (y < piece.most)
+    if piece.atoms:
+        inside = (y >= piece.least) & (y <= piece.most)
     x = jnp.where(inside & jnp.isfinite(x), x, midpoint(low, high))
     value, slope = jax.jvp(piece.forward, (x,), (jnp.ones_like(x),))
     slope = lax.stop_gradient(slope)
@@ -239,6 +246,10 @@ def common(p: Piece, q: Piece, has_atoms: bool) -> Piece | None:
 def _inner(a: Any, a_in: bool, b: Any, b_in: bool, side: int, has_atoms: bool) -> tuple[Any, bool]:
     if a is b:
         return a, a_in and b_in
+    if known_all(lambda e, inf: e == inf, a, -side * np.inf):
+        return b, b_in
+    if known_all(lambda e, inf: e == inf, b, -side * np.inf):
+        return a, a_in
     if known_all(lambda a, b: side * a > side * b, a, b):
         return a, a_in
     if known_all(lambda a, b: side * a < side * b, a, b):
@@ -252,6 +263,8 @@ def _inner(a: Any, a_in: bool, b: Any, b_in: bool, side: int, has_atoms: bool) -
 
 def restricted(p: Piece, to: Piece) -> Piece:
     """p on the shorter stretch of another piece: its values at the ends that are new."""
+    if p.is_still:
+        return still(to, p.at_low)
 
     def at(end: Any, old_end: Any, old: Any) -> Any:
         if end is old_end or known_all(lambda a, b: a == b, end, old_end):

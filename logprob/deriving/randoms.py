@@ -112,24 +112,30 @@ class Step:
         deps = self.inputs[place].deps
         others = {i: x for i, x in enumerate(self.inputs) if i not in entries}
         if any(isinstance(x, jax.core.Tracer) for x in others.values()):
-            return deps.somewhere(self.shape)
+            return deps.somewhere(self.shape, self.name != "gather" or is_one_place(others[1]))
         dtype = self.inputs[place].dtype
         exact = dtype in (jnp.float32, jnp.float64, jnp.int32, jnp.int64)
         dtype = dtype if exact else jnp.dtype(jnp.float32)
 
         def f(ids: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+            every = np.unique(ids)
             with jax.ensure_compile_time_eval():  # 0 is no event: so are entries that the equation fills in
                 blank = [others[i] if i in others else np.zeros(jnp.shape(x) if not isinstance(x, Random) else x.shape,
                          dtype) for i, x in enumerate(self.inputs)]  # fmt: skip
-                blank[place] = np.asarray(np.where(ids >= 0, ids + 1, 0), dtype)
+                blank[place] = np.asarray(np.where(ids == -1, 0, np.searchsorted(every, ids) + 1), dtype)
                 out = np.asarray(self.evaluate([jnp.asarray(x) for x in blank])[self.output])
             out = np.where(np.isfinite(out), out, 0).astype(np.int64)
-            return np.maximum(out, 0) - 1
+            return np.where(out > 0, every[np.maximum(out, 1) - 1], -1)
 
         return deps.map(f)
 
     def random(self, deps: Dependence, **fields: Any) -> Random:
         return Random(self.shape, self.aval.dtype, deps, **fields)
+
+
+def is_one_place(indices: Any) -> bool:
+    """Does a gather take one window only?  Several may overlap."""
+    return int(np.prod(np.shape(indices)[:-1])) == 1
 
 
 def _spread(r: Random, shape: tuple[int, ...]) -> Dependence:

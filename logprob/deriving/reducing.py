@@ -38,6 +38,8 @@ def _(step: Step) -> Random:
     if r.law is None or not r.deps.independent:
         return step.random(deps, why=r.why or "joins truth values that are not independent")
     few = r.law.finite
+    if few is None or r.dtype != np.bool_:
+        refuse("joins whole numbers bit by bit")
     assert few is not None
     every = step.name == "reduce_and"
     hit = jnp.stack([jnp.broadcast_to(jnp.asarray(v) == every, r.shape) for v in few.values])
@@ -97,6 +99,8 @@ def linear_push(step: Step) -> Any:
             refuse(f"is a linear map from {size} numbers to {int(np.prod(step.shape))}")
         y = jnp.asarray(y)
         if step.name == "cumsum":
+            if r.smooth is None:
+                refuse("sums numbers that may have masses")
             axis, back = step.params["axis"], step.params["reverse"]
             flip = (lambda v: jnp.flip(v, axis)) if back else (lambda v: v)
             return [(place, flip(jnp.diff(flip(y), axis=axis, prepend=jnp.zeros((), y.dtype))))], 0.0
@@ -107,6 +111,7 @@ def linear_push(step: Step) -> Any:
         if not isinstance(matrix, jax.core.Tracer) and np.linalg.matrix_rank(np.asarray(matrix, float)) < size:
             refuse("is a linear map that is singular")
         x = jnp.linalg.solve(matrix, jnp.ravel(y - step.of(zero))).reshape(r.shape)
-        return [(place, x)], -jnp.linalg.slogdet(matrix)[1]
+        log_det = jnp.linalg.slogdet(matrix)[1]
+        return [(place, x)], jnp.where(jnp.isfinite(log_det), -log_det, jnp.nan)  # singular
 
     return push

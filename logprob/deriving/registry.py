@@ -48,17 +48,8 @@ def register(primitive: Any, rule: Any, *, low: float = -np.inf, high: float = n
     Raises:
         ArgumentTypeError: neither of these.
 
-    >>> import jax, jax.numpy as jnp, storax as sx
-    >>> from jax.extend import core
-    >>> from jax.interpreters import mlir
-    >>> halve = core.Primitive("halve")                      # a primitive of your own
-    >>> _ = halve.def_abstract_eval(lambda x: x)
-    >>> sx.logprob.register(halve, lambda y: 2 * y)          # its inverse
-    >>> @sx.distribution
-    ... def half(scale):
-    ...     return halve.bind(sx.rv(sx.Exponential(1 / scale)))
-    >>> bool(jnp.allclose(half(3.0).log_prob(0.5), sx.Exponential(2 / 3.0).log_prob(0.5)))
-    True
+    >>> import jax.numpy as jnp, storax as sx
+    >>> sx.logprob.register("exp", jnp.log)                  # its inverse
     """
     name = primitive if isinstance(primitive, str) else getattr(primitive, "name", None)
     if not isinstance(name, str) or not (callable(rule) or isinstance(rule, (list, tuple))):

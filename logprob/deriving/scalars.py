@@ -30,11 +30,13 @@ def elementwise(step: Step) -> Random:
     gaussian = linear(step)
     randoms = step.randoms
     law, why, push = None, "", None
+    if step.name == "mul" and any(known_all(lambda c, z: c == z, c, 0.0) for c in only_known(step)):
+        return step.random(deps, law=point(jnp.zeros(step.shape, step.aval.dtype)), smooth=False)
     try:
         law = _law(step, randoms)
     except NotMeasurable as error:
         why = str(error)
-    if law is None and gaussian is not None and deps.independent:
+    if law is None and gaussian is not None and deps.independent and (len(randoms) > 1 or randoms[0].law is None):
         law = algebra.NormalLaw(gaussian, deps, step.shape)
     if len(randoms) == 1 and step.name in STRETCHES:
         push = _pusher(step)
@@ -103,6 +105,8 @@ def _law(step: Step, randoms: Sequence[Random]) -> Law:
     if len(randoms) == 1:
         return _of_one(step)
     first = randoms[0]
+    if step.name == "div" and all(r is first for r in randoms) and first.law is not None and not is_smooth(first.law):
+        refuse("divides by a quantity that may have a mass at 0")
     if all(r is first for r in randoms) and step.name in TWICE and first.law is not None:
         return TWICE[step.name](step, Image.of(first.law))
     if all(r.deps.same(first.deps) and _root(r) is _root(first) for r in randoms):
@@ -160,20 +164,50 @@ def _of_one(step: Step) -> Law:
         few = law.finite
         assert few is not None
         return listed(step, place, few)
+    if _may_wrap(step, law):
+        few = law.finite
+        return listed(step, place, few) if few is not None else refuse("may be more than its integers can hold")
     if step.name in STRETCHES:
-        return mapped(
+        found = mapped(
             Image.of(law),
             function_of(step, place, r.dtype),
             STRETCHES[step.name](step, place),
             step.aval.dtype,
             step.name,
         )
+        found.doubts += constant_where(step, place)
+        return found
     if step.name in SPECIAL:
         return SPECIAL[step.name](step, place, Image.of(law))
     few = law.finite
     if few is not None:
         return listed(step, place, few)
     return refuse(f"has no rule for a random argument at place {place}")
+
+
+def constant_where(step: Step, place: int) -> list[Any]:
+    """Where an equation with a traced number is constant or not defined, so that there is no density."""
+    c = step.inputs[1 - place] if len(step.inputs) == 2 else None
+    if not isinstance(c, jax.core.Tracer):
+        return []
+    if step.name in ("mul", "div"):
+        return [c == 0]
+    if step.name == "pow":
+        return [c == 0] if place == 0 else [(c <= 0) | (c == 1)]
+    return []
+
+
+def _may_wrap(step: Step, law: Law) -> bool:
+    """Integers of few bits, or without a sign, that an argument does not fit in."""
+    new = jnp.dtype(step.aval.dtype)
+    if not jnp.issubdtype(new, jnp.integer) or not (step.name in STRETCHES or step.name == "convert_element_type"):
+        return False
+    info = jnp.iinfo(new)
+    low, high = law.ends
+    if step.name == "convert_element_type" and known_all(lambda v, e: v >= e, low, info.min) and known_all(
+            lambda v, e: v <= e, high, info.max):  # fmt: skip
+        return False
+    return bool(info.bits < 32 or info.min == 0)
 
 
 def function_of(step: Step, place: int, dtype: Any) -> Any:
@@ -281,16 +315,19 @@ def _pusher(step: Step) -> Any:
         if r.smooth is None:
             refuse("has an argument with dependent elements, of which some may have masses")
         f = lambda x: step.run(*[x if i == place else v for i, v in enumerate(step.inputs)])  # noqa: E731
+        (doubt,) = constant_where(step, place) or [False]
         if jnp.issubdtype(r.dtype, jnp.integer):
-            return _push_whole(place, f, branch.inverse, jnp.asarray(y), r.dtype)
+            found, score = _push_whole(place, f, branch.inverse, jnp.asarray(y), r.dtype)
+            return found, jnp.where(doubt, jnp.nan, score)
         p = through(whole(-np.inf, np.inf), f, branch)
         if r.smooth is False:
             x, ok = p.find(jnp.asarray(y))
-            return [(place, x)], jnp.where(ok, 0.0, -jnp.inf)
+            return [(place, x)], jnp.where(doubt, jnp.nan, jnp.where(ok, 0.0, -jnp.inf))
         y = jnp.asarray(y)
         x, slope, ok = jax.jvp(p.find, (y,), (jnp.ones_like(y),), has_aux=True)
         ok = ok & (slope != 0)
-        return [(place, x)], jnp.where(ok, jnp.log(jnp.abs(jnp.where(ok, slope, 1.0))), -jnp.inf)
+        score = jnp.where(ok, jnp.log(jnp.abs(jnp.where(ok, slope, 1.0))), -jnp.inf)
+        return [(place, x)], jnp.where(doubt, jnp.nan, score)
 
     return push
 

@@ -21,10 +21,11 @@ from storax import jaxprs
 from storax.errors import NotMeasurable, ShapeError
 from storax.logprob.deriving import branching, gaussians, loops
 from storax.logprob.deriving.graphs import Node
-from storax.logprob.deriving.laws import Density, Flat, Given, close, combine
+from storax.logprob.deriving.laws import Density, Flat, Given, close, combine, is_known
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.walking import Walk, is_weighted
 
+UNROLLED = 32  # values of a shared draw, each of which has its own program
 MOST = 4096  # joint values of shared draws that are summed over
 
 
@@ -62,10 +63,10 @@ class Solver:
     ) -> None:
         self.determine, self.settled = determine, list[Settled]()
         self.loop_whys: dict[int, str] = {}
-        self.left = list(observations)
         self.walk = Walk(known)
         self.call = call
         self.terms: list[Density] = []
+        self.left = [self._whole(o) for o in observations]
 
     def run(self) -> list[Density]:
         """(log density, dimension) in arrays, whose entries sum to the joint log density and its dimension."""
@@ -83,6 +84,14 @@ class Solver:
             ):
                 self._refuse()
         return self.terms
+
+    def _whole(self, o: Observation) -> Observation:
+        """A whole number that is observed as a float is one, or has no density."""
+        value, dtype = jnp.asarray(o.value), o.node.aval.dtype
+        if jnp.issubdtype(dtype, jnp.floating) or not jnp.issubdtype(value.dtype, jnp.floating):
+            return o
+        self.terms.append((jnp.where(value == value.astype(dtype), 0.0, -jnp.inf), 0))
+        return Observation(o.node, value.astype(dtype))
 
     def learn(self, draw: Node, value: Any) -> None:
         """The value of a draw is known from here on."""
@@ -219,7 +228,12 @@ class Solver:
                 inner = Solver(self.left, {**self.walk.known, draw: value}, self.call)
                 return total(inner.run())
 
-            scores, dims = jax.vmap(given)(values)
+            if len(few.values) <= UNROLLED and all(map(is_known, few.values)):  # the rules see the numbers, as 0
+                with jax.ensure_compile_time_eval():
+                    numbers = [jnp.asarray(v) for v in few.values]
+                scores, dims = map(jnp.stack, zip(*map(given, numbers), strict=True))
+            else:
+                scores, dims = jax.vmap(given)(values)
             scores = scores + few.log_mass.reshape(-1)
             hidden = [(o, dataclasses.replace(self.walk(o.node), gaussian=None)) for o in self.left]
             self.settled += [Settled(o, r, len(self.terms)) for o, r in hidden]

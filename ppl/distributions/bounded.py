@@ -120,7 +120,7 @@ class Uniform(Distribution):
 
     def log_survival(self, value: Any) -> jax.Array:
         x, low, high = promote(value, self.low, self.high)
-        return safe_log(jnp.clip(standardize(x, high, low - high), 0.0, 1.0))
+        return safe_log(jnp.clip(standardize(-x, -high, high - low), 0.0, 1.0))
 
     def icdf(self, q: Any) -> jax.Array:
         q, low, high = promote(probability(q), self.low, self.high)

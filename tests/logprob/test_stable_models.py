@@ -169,7 +169,7 @@ def test_distributions_of_users_are_seen_through():
         is_discrete = True
 
         def sample(self, key, shape=()):
-            raise NotImplementedError
+            return sx.Geometric(self.p).sample(key, shape)
 
         def log_prob(self, value):
             return value * jnp.log(1 - self.p) + jnp.log(self.p)

@@ -108,3 +108,10 @@ def test_tails_stay_finite_and_steep(d, x64):
 @each(COUNTS)
 def test_counts_have_no_mass_between(d):
     assert (np.asarray(ask("log_prob", d, jnp.array([0.5, 1.25]))) == -np.inf).all()
+
+
+@each([d for d in LINES if has(d, "log_cdf", 0.5) and has(d, "log_survival", 0.5)])
+def test_all_is_below_infinity_and_nothing_below_minus_infinity(d):
+    ends = jnp.array([-jnp.inf, jnp.inf])
+    np.testing.assert_array_equal(ask("log_cdf", d, ends), [-np.inf, 0.0])
+    np.testing.assert_array_equal(ask("log_survival", d, ends), [0.0, -np.inf])
