@@ -48,7 +48,7 @@ def log_density(model: Callable[..., Any]) -> Callable[..., jax.Array]:
         check_mapping(values, "sx.log_density")
         staged = model.stage(*args, **kwargs)
         if needs_deriving(model.sites(staged), values):
-            return joint_density(model, staged, staged.arrays, values, "sx.log_density")
+            return joint_density(model, staged, staged.arrays, values, "sx.log_density").log_density
         return joint(_records(model, values, args, kwargs, "sx.log_density").values())
 
     return f

@@ -14,7 +14,7 @@ from storax.logprob.deriving import trajectories
 from storax.logprob.deriving.cutting import SPECIAL
 from storax.logprob.deriving.laws import Finite, Law, close, point
 from storax.logprob.deriving.randoms import Random, Step, is_one_place
-from storax.logprob.deriving.registry import RULES, STRETCHES, refuse, rule
+from storax.logprob.deriving.registry import ELEMENTWISE, RULES, STRETCHES, refuse, rule
 from storax.logprob.deriving.scalars import elementwise, gaussian_of, mixed
 from storax.logprob.deriving.walking import LOOPS
 
@@ -22,8 +22,9 @@ from storax.logprob.deriving.walking import LOOPS
 def install() -> None:
     """Every elementwise primitive has the same rule; loops have theirs."""
     LOOPS["scan"] = trajectories.scan
+    RULES[ELEMENTWISE] = elementwise
     both = ["max", "min", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "xor", "rem", "nextafter", "atan2"]
-    for name in {*STRETCHES, *SPECIAL, *both}:
+    for name in {*SPECIAL, *both} - STRETCHES.keys():
         RULES.setdefault(name, elementwise)
 
 

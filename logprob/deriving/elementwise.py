@@ -11,7 +11,7 @@ import numpy as np
 
 from storax.logprob.deriving.pieces import Branch, known_all
 from storax.logprob.deriving.randoms import Step
-from storax.logprob.deriving.registry import STRETCHES, refuse, stretches
+from storax.logprob.deriving.registry import STRETCHES, refuse, register
 
 inf, pi = np.inf, np.pi
 
@@ -33,43 +33,43 @@ def _log_expm1(y: Any) -> Any:
 
 
 for _name in ("copy", "copy_p", "stop_gradient", "optimization_barrier", "real", "reduce_precision"):
-    stretches(_name, up(_identity))
-stretches("exp", up(jnp.log))
-stretches("exp2", up(jnp.log2))
-stretches("log", up(jnp.exp, 0.0))
-stretches("log2", up(jnp.exp2, 0.0))
-stretches("log1p", up(jnp.expm1, -1.0))
-stretches("expm1", up(jnp.log1p))
-stretches("neg", down(jnp.negative))
-stretches("sqrt", up(jnp.square, 0.0))
-stretches("rsqrt", down(lambda y: 1 / jnp.square(y), 0.0))
-stretches("cbrt", up(lambda y: y**3))
-stretches("logistic", up(lambda y: jnp.log(y) - jnp.log1p(-y)))
-stretches("tanh", up(jnp.arctanh))
-stretches("sinh", up(jnp.arcsinh))
-stretches("asinh", up(jnp.sinh))
-stretches("cosh", down(lambda y: -jnp.arccosh(y), -inf, 0.0), up(jnp.arccosh, 0.0))
-stretches("acosh", up(jnp.cosh, 1.0))
-stretches("atanh", up(jnp.tanh, -1.0, 1.0))
-stretches("atan", up(jnp.tan))
-stretches("asin", up(jnp.sin, -1.0, 1.0))
-stretches("acos", down(jnp.cos, -1.0, 1.0))
-stretches("erf", up(special.erfinv))
-stretches("erfc", down(lambda y: -special.ndtri(0.5 * y) / np.sqrt(2.0).item()))
-stretches("erf_inv", up(special.erf, -1.0, 1.0))
-stretches("abs", down(jnp.negative, -inf, 0.0), up(_identity, 0.0))
-stretches("square", down(lambda y: -jnp.sqrt(y), -inf, 0.0), up(jnp.sqrt, 0.0))
-stretches("jit:softplus", up(_log_expm1))
-stretches("jit:log_sigmoid", up(lambda y: -_log_expm1(-y)))
-stretches("custom_jvp_call:logit", up(jax.nn.sigmoid, 0.0, 1.0))
-stretches("jit:logit", up(jax.nn.sigmoid, 0.0, 1.0))
-stretches("jit:ndtr", up(special.ndtri))
-stretches("jit:ndtri", up(special.ndtr, 0.0, 1.0))
-stretches("custom_jvp_call:ndtri", up(special.ndtr, 0.0, 1.0))
-stretches("custom_jvp_call:_erfcx", Branch(None, sign=-1, image=(0.0, inf)))
-stretches("jit:soft_sign", up(lambda y: y / (1 - jnp.abs(y))))
+    register(_name, _identity)
+register("exp", jnp.log)
+register("exp2", jnp.log2)
+register("log", jnp.exp, low=0.0)
+register("log2", jnp.exp2, low=0.0)
+register("log1p", jnp.expm1, low=-1.0)
+register("expm1", jnp.log1p)
+register("neg", jnp.negative, sign=-1)
+register("sqrt", jnp.square, low=0.0)
+register("rsqrt", lambda y: 1 / jnp.square(y), low=0.0, sign=-1)
+register("cbrt", lambda y: y**3)
+register("logistic", lambda y: jnp.log(y) - jnp.log1p(-y))
+register("tanh", jnp.arctanh)
+register("sinh", jnp.arcsinh)
+register("asinh", jnp.sinh)
+register("cosh", [down(lambda y: -jnp.arccosh(y), -inf, 0.0), up(jnp.arccosh, 0.0)])
+register("acosh", jnp.cosh, low=1.0)
+register("atanh", jnp.tanh, low=-1.0, high=1.0)
+register("atan", jnp.tan)
+register("asin", jnp.sin, low=-1.0, high=1.0)
+register("acos", jnp.cos, low=-1.0, high=1.0, sign=-1)
+register("erf", special.erfinv)
+register("erfc", lambda y: -special.ndtri(0.5 * y) / np.sqrt(2.0).item(), sign=-1)
+register("erf_inv", special.erf, low=-1.0, high=1.0)
+register("abs", [down(jnp.negative, -inf, 0.0), up(_identity, 0.0)])
+register("square", [down(lambda y: -jnp.sqrt(y), -inf, 0.0), up(jnp.sqrt, 0.0)])
+register("jit:softplus", _log_expm1)
+register("jit:log_sigmoid", lambda y: -_log_expm1(-y))
+register("custom_jvp_call:logit", jax.nn.sigmoid, low=0.0, high=1.0)
+register("jit:logit", jax.nn.sigmoid, low=0.0, high=1.0)
+register("jit:ndtr", special.ndtri)
+register("jit:ndtri", special.ndtr, low=0.0, high=1.0)
+register("custom_jvp_call:ndtri", special.ndtr, low=0.0, high=1.0)
+register("custom_jvp_call:_erfcx", [Branch(None, sign=-1, image=(0.0, inf))])
+register("jit:soft_sign", lambda y: y / (1 - jnp.abs(y)))
 for _name in ("jit:log_ndtr", "custom_jvp_call:log_ndtr"):
-    stretches(_name, Branch(None, image=(-inf, 0.0)))  # searched for: exp(y) underflows
+    register(_name, [Branch(None, image=(-inf, 0.0))])  # searched for: exp(y) underflows
 
 
 def _integer_pow(step: Step, place: int) -> list[Branch]:

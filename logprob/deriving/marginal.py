@@ -14,7 +14,7 @@ from storax.data import as_value, is_concrete
 from storax.effects import Effect
 from storax.errors import InferenceError, NotMeasurable, ObservationError
 from storax.logprob.collecting import open_sites
-from storax.logprob.deriving.models import joint_density, needs_deriving
+from storax.logprob.deriving.models import Joint, joint_density, needs_deriving
 from storax.logprob.layout import Layout
 from storax.logprob.unconstraining import Density, Evaluation
 from storax.logprob.walks import Scout, scout
@@ -35,8 +35,8 @@ class Blank(Scout):
 
 
 class Marginal(Density):
-    """As `Density`; the joint density is derived, so the sites have no scores of their own, and derived quantities that
-    depend on anonymous draws have no values."""
+    """As `Density`.  The joint density is derived, so that sites have no scores of their own; derived quantities are
+    known if they do not depend on anonymous draws."""
 
     def __init__(self, model: Model, staged: Staged, call: str = "sx.unconstrain") -> None:
         self._model, self._staged, self._call = model, staged, call
@@ -59,11 +59,15 @@ class Marginal(Density):
 
     def evaluate(self, vector: jax.Array) -> Evaluation:
         values, _, log_det, _ = self.layout.constrain(vector)
-        total = joint_density(self._model, self._staged, self._staged.arrays, values, self._call)
-        return Evaluation(total + log_det, {})
+        return Evaluation(self._joint(values).log_density + log_det, {})
 
     def quantities(self, vector: jax.Array) -> dict[str, jax.Array]:
-        return self.layout.constrain(vector)[0]
+        values = self.layout.constrain(vector)[0]
+        found = {**values, **self._joint(values).derived}
+        return {n: found[n] for n in self.sites if n in found}  # in the order of the program
+
+    def _joint(self, values: Mapping[str, Any]) -> Joint:
+        return joint_density(self._model, self._staged, self._staged.arrays, values, self._call)
 
     def site_scores(self, vector: jax.Array) -> dict[str, jax.Array]:
         return {"all sites together": self.evaluate(vector).log_density}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from storax.data import as_value
 from storax.effects import Sites
@@ -13,6 +14,7 @@ from storax.errors import ModelError, UnknownNameError, nearest
 from storax.logprob.collecting import open_sites
 from storax.logprob.deriving import graphs
 from storax.logprob.deriving.programs import named
+from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.solving import Observation, Solver, total
 from storax.models import Model
 from storax.staging import Staged
@@ -28,8 +30,15 @@ def needs_deriving(sites: Sites, values: Mapping[str, Any]) -> bool:
     return False
 
 
-def joint_density(model: Model, staged: Staged, arrays: Sequence[Any], values: Mapping[str, Any], call: str) -> Any:
-    """The log density of values, named draws or derived quantities, and of the data.
+class Joint(NamedTuple):
+    """A joint log density, and the derived quantities by name that follow from what is known."""
+
+    log_density: Any
+    derived: dict[str, Any]
+
+
+def joint_density(model: Model, staged: Staged, arrays: Sequence[Any], values: Mapping[str, Any], call: str) -> Joint:
+    """Of values, named draws or derived quantities, and of the data.
 
     Raises:
         UnknownNameError: a named draw without a value that does not follow from the others.
@@ -64,4 +73,5 @@ def joint_density(model: Model, staged: Staged, arrays: Sequence[Any], values: M
             f"{call}: no value was given for {', '.join(repr(n) for n in missing)}, and what is given does not "
             f"determine it. Every named draw needs a value; one without a name, sx.rv, is integrated out."
         )
-    return total(terms)[0]
+    derived = {n: x for n, node in graph.marks.items() if not isinstance(x := solver.walk(node), Random)}
+    return Joint(total(terms)[0], {n: jnp.asarray(x) for n, x in derived.items() if sites[n].visible})

@@ -19,7 +19,7 @@ from storax.logprob.deriving.laws import Finite, Law, at_once, point
 from storax.logprob.deriving.mixtures import Mixture, spread
 from storax.logprob.deriving.pieces import Branch, common, known_all, restricted, through, whole
 from storax.logprob.deriving.randoms import Random, Step
-from storax.logprob.deriving.registry import RULES, STRETCHES, only_known, refuse
+from storax.logprob.deriving.registry import STRETCHES, only_known, refuse, rule_of
 
 MOST_COMPONENTS = 1024
 
@@ -280,7 +280,9 @@ def mixed(step: Step) -> Law:
                 continue
             inner = Step(step.name, step.params, [v if i == place else x for i, x in enumerate(step.inputs)], step.aval,
                          step.output, step.evaluate)  # fmt: skip
-            result = RULES[step.name](inner)
+            rule = rule_of(step.name)
+            assert rule is not None  # it has brought us here
+            result = rule(inner)
             if isinstance(result, Random):
                 if result.law is None:
                     refuse(result.why or "has a component without a law")

@@ -19,7 +19,7 @@ from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.graphs import Node, call_name
 from storax.logprob.deriving.laws import Given, at_once
 from storax.logprob.deriving.randoms import Random, Step
-from storax.logprob.deriving.registry import RULES
+from storax.logprob.deriving.registry import rule_of
 
 LOOPS: dict[str, Any] = {}  # control flow with draws inside: name -> rule(step, node, walk)
 
@@ -73,9 +73,10 @@ class Walk:
                 return LOOPS[name](step, node, self)
             if jaxprs.has_sites(equation):
                 raise NotMeasurable("has random choices inside")
-            if name not in RULES:
+            rule = rule_of(name)
+            if rule is None:
                 raise NotMeasurable("has no rule")
-            result = RULES[name](step)
+            result = rule(step)
         except NotMeasurable as error:
             result = step.random(deps, why=str(error))
         except (ArithmeticError, AssertionError) as error:  # a rule that met what it was not written for
