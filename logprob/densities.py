@@ -15,6 +15,7 @@ from storax.logprob.scoring import joint
 from storax.logprob.stabilizing import stabilized
 from storax.models import Model, transformation
 from storax.sources import plain_errors
+from storax.staging import Staged
 
 
 @transformation
@@ -49,7 +50,7 @@ def log_density(model: Callable[..., Any]) -> Callable[..., jax.Array]:
         staged = model.stage(*args, **kwargs)
         if needs_deriving(model.sites(staged), values):
             return joint_density(model, staged, staged.arrays, values, "sx.log_density").log_density
-        return joint(_records(model, values, args, kwargs, "sx.log_density").values())
+        return joint(_records(model, staged, values, "sx.log_density").values())
 
     return f
 
@@ -80,7 +81,8 @@ def log_likelihood(model: Callable[..., Any]) -> Callable[..., dict[str, jax.Arr
 
     @plain_errors
     def f(values: Any = None, /, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
-        records = _records(model, values, args, kwargs, "sx.log_likelihood")
+        check_mapping(values, "sx.log_likelihood")
+        records = _records(model, model.stage(*args, **kwargs), values, "sx.log_likelihood")
         data = {n: r for n, r in records.items() if r.site.observed and not (r.is_mark or r.site.is_factor)}
         return {n: _where_taken(r) for n, r in data.items()}
 
@@ -96,9 +98,7 @@ def _where_taken(record: Record) -> jax.Array:
     return jnp.where(active, score, jnp.nan)
 
 
-def _records(model: Model, values: Any, args: Any, kwargs: Any, call: str) -> dict[str, Record]:
-    check_mapping(values, call)
-    staged = model.stage(*args, **kwargs)
+def _records(model: Model, staged: Staged, values: Any, call: str) -> dict[str, Record]:
     values = check_values(values, model.sites(staged), call)
     staged = stabilized(model, staged)
     collector = Unweighted if call == "sx.log_likelihood" else Collector

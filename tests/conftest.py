@@ -3,6 +3,7 @@ runs but compiled programs."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
 
@@ -14,6 +15,17 @@ _cache = os.environ.get("STORAX_TEST_CACHE", str(pathlib.Path(__file__).parent.p
 jax.config.update("jax_compilation_cache_dir", _cache)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+_run = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _room_for_programs():
+    """Each compiled program has memory mapped, and a process may have some 65,000 pieces of it: XLA crashes beyond."""
+    yield
+    if next(_run) % 100 == 0:
+        jax.clear_caches()
 
 
 @pytest.fixture

@@ -93,24 +93,26 @@ def log_poisson(x: Any, rate: Any) -> jax.Array:
     >>> abs(log_poisson(jnp.float32(1e6), jnp.float32(1e6)).item() + 7.8266938955) < 1e-6
     True
     """
-    return _log_poisson(jnp.asarray(x), jnp.asarray(rate))
+    rate = jnp.asarray(rate)
+    return _log_poisson(jnp.asarray(x), rate, safe_log(rate))
 
 
 @custom_rule
-def _log_poisson(x: Any, rate: Any) -> jax.Array:
-    return deviance(x, rate - x, safe_log(rate) - safe_log(x)) + log_peak(x)
+def _log_poisson(x: Any, rate: Any, log_rate: Any) -> jax.Array:
+    return deviance(x, rate - x, log_rate - safe_log(x)) + log_peak(x)
 
 
 def _of_log_poisson(primals: Any, tangents: Any) -> Any:
-    x, rate = primals
-    value = _log_poisson(x, rate)
+    """The tangent of log rate says it all, but for a rate of 0: it is known where the rate itself underflows."""
+    x, rate, log_rate = primals
+    value = _log_poisson(x, rate, log_rate)
     change = jnp.zeros_like(value)
+    none = log_rate == -jnp.inf
     if not isinstance(tangents[1], SymbolicZero):
-        none = rate == 0
-        slope = (x - rate) / jnp.where(none, 1.0, rate)
-        change = change + jnp.where(none, jnp.where(x == 0, -1.0, 0.0), slope) * tangents[1]
+        change = change + jnp.where(none & (x == 0), -1.0, 0.0) * tangents[1]
+    if not isinstance(tangents[2], SymbolicZero):
+        change = change + jnp.where(none, 0.0, x - rate) * tangents[2]
     if not isinstance(tangents[0], SymbolicZero):
-        log_rate = safe_log(rate)
         slope = log_over(x, rate - x, log_rate - safe_log(x)) + _slope_of_peak(x)
         change = change + jnp.where(x == 0, log_rate + np.euler_gamma, slope) * tangents[0]
     return value, change
