@@ -65,7 +65,7 @@ def test_shapes(bijection, shape):
 
 
 @EACH
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@pytest.mark.parametrize("dtype", [jnp.float32, pytest.param(jnp.float64, marks=pytest.mark.long)])
 def test_there_and_back(bijection, shape, dtype):
     with jax.enable_x64(dtype == jnp.float64):
         # A product L L^T is rounded, and its factor is no better known than its condition number allows.
@@ -114,7 +114,7 @@ def test_gradients_far_out_are_finite(bijection, shape):
 
 
 @EACH
-@pytest.mark.parametrize("size", [0.5, 3.0])
+@pytest.mark.parametrize("size", [pytest.param(0.5, marks=pytest.mark.long), 3.0])
 def test_log_determinants_are_those_of_the_jacobian(bijection, shape, size, x64):
     event = shape[len(shape) - bijection.z_event_dim :]
     batch = shape[: len(shape) - bijection.z_event_dim]

@@ -142,7 +142,9 @@ def test_one_after_another_is_side_by_side(x64):
     np.testing.assert_allclose(mapped, together, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("kernel", [nuts(), nuts(dense_mass=True)], ids=["diagonal", "dense"])
+@pytest.mark.parametrize(
+    "kernel", [nuts(), pytest.param(nuts(dense_mass=True), marks=pytest.mark.long)], ids=["diagonal", "dense"]
+)
 def test_blocks_are_one_run(kernel, x64):
     """Cut in the middle of a window (37), at the end of one (90), and after the warm-up (100)."""
     log_density, _, _ = correlated(3)

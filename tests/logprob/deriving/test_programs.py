@@ -111,7 +111,8 @@ COUNTS = {  # program: the numbers it may be, in order
 # A second or more to compile each; what they exercise has a faster program beside it.
 SLOW = {"parity", "max of clips", "fold", "capped", "halves", "second", "two spikes", "index", "median", "power",
         "clip of clip", "square", "piecewise", "highest", "switch", "abs", "cosh", "elu", "exp of clip", "remainder",
-        "hard tanh"}  # fmt: skip
+        "hard tanh", "gammas", "means", "at most", "sine", "cond", "dice", "maximum", "relu", "smallest", "trunc",
+        "spike and slab"}  # fmt: skip
 
 
 def each(programs):

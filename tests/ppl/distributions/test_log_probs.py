@@ -17,7 +17,7 @@ def test_integrates_or_sums_to_one(d, x64):
     np.testing.assert_allclose(total.weight.sum(), 1, rtol=2e-6)
 
 
-@each([d for d in ARRAYS if not d.is_discrete and not d.batch_shape], short=True)
+@each([d for d in ARRAYS if not d.is_discrete and not d.batch_shape])
 def test_weights_of_a_wider_density_average_to_one(d, x64):
     """In R^n: the mean of p / q over draws of q is 1, with q a Student t around the distribution's own draws."""
     d = double(d)

@@ -93,7 +93,7 @@ def test_dirichlet_of_every_size_traced_or_not(a):
 
 
 @pytest.mark.parametrize("kind", [Gamma, InverseGamma])
-@pytest.mark.parametrize("a", [0.3, 1.0, 4.0, 50.0, 1e6])
+@pytest.mark.parametrize("a", [0.3, *[pytest.param(a, marks=pytest.mark.long) for a in (1.0, 4.0, 50.0)], 1e6])
 def test_gammas_of_many_numbers(kind, a):
     """Many numbers are given the formula of their size: it is that of one number, also in a batch, and in a program."""
     y = np.concatenate([np.geomspace(1e-3, 1e3, 1100) * a, a * (1 + np.linspace(-1, 1, 1100) / np.sqrt(a) / 2)])
