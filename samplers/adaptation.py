@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
@@ -11,6 +13,7 @@ GAMMA, T0, KAPPA = 0.05, 10.0, 0.75  # Stan's; Hoffman & Gelman 2014, sec. 3.2.1
 SETTLED = 10  # updates, before which the average is still one of long steps that were tried on purpose
 SEARCH_ACCEPT = 0.8  # Stan's: the first step size accepts about this much
 SMALLEST, LARGEST = 1e-12, 1e7
+EARLY, LATE, GROWTH = 10, 80, 1.5  # draws in the first windows; in the later ones, each longer than the one before
 
 
 class DualAveraging(Pytree):
@@ -28,6 +31,10 @@ class DualAveraging(Pytree):
         zero = jnp.zeros_like(step_size)
         log_step = jnp.log(step_size)
         return DualAveraging(log_step, log_step, zero, jnp.log(10 * step_size), zero)
+
+    def pooled(self) -> DualAveraging:
+        """What chains `[chain]` know together, for each of them."""
+        return jax.tree.map(lambda x: jnp.broadcast_to(x.mean(), x.shape), self)
 
     @property
     def final(self) -> jax.Array:
@@ -78,30 +85,34 @@ def search(step_size: jax.Array, direction: jax.Array, log_ratio: jax.Array) -> 
     return jnp.where(done, step_size, following), now, done
 
 
-def windows(num_warmup: int) -> tuple[int, tuple[int, ...]]:
-    """Stan's schedule: (the first draw that the metric learns from, the draws after which it is set anew).
+class Stage(NamedTuple):
+    """A stretch of the warm-up, after which the chains meet."""
 
-    Fast 75, slow windows of 25, 50, 100, ..., fast 50; scaled down for short warm-ups, no window below 20 draws.  The
-    last stretch is never below the `SETTLED` draws that a step size needs, where Stan's may be 2.
+    draws: int  # of each chain
+    used: int  # of the last draws, how many the metric is set from; 0 leaves it as it is
+    restart: bool  # whether the step size is looked for anew afterwards
 
-    >>> windows(1000)
-    (75, (100, 150, 250, 450, 950))
-    >>> windows(100)
-    (15, (90,))
-    >>> windows(10)
-    (10, ())
+
+def schedule(num_warmup: int) -> tuple[Stage, ...]:
+    """How a warm-up is divided: short windows while the chains find the target, growing ones, and a rest.
+
+    The first 30 % are windows of 10 draws, of which the last two count; then windows of 80 draws, each half as long
+    again as the one before, none of which sees draws of another; the last 15 % are for the step size alone (as in
+    nutpie: Seyboldt, Carlson & Carpenter 2026, sec. 5).
+
+    >>> [stage.draws for stage in schedule(400)]
+    [10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 80, 140, 60]
+    >>> schedule(15)
+    (Stage(draws=15, used=0, restart=False),)
     """
-    if num_warmup < 20:
-        return num_warmup, ()
-    first, size, last = 75, 25, 50
-    if num_warmup < first + size + last:
-        first, last = int(0.15 * num_warmup), max(int(0.1 * num_warmup), SETTLED)
-        size = num_warmup - first - last
-    begin, stop, ends = first, num_warmup - last, []
-    while begin < stop:
-        end = begin + size
-        if end + 2 * size > stop:  # the next window would not fit: this one takes the rest
-            end = stop
-        ends.append(end)
-        begin, size = end, 2 * size
-    return first, tuple(ends)
+    if num_warmup < 2 * EARLY:
+        return (Stage(num_warmup, 0, False),) if num_warmup else ()
+    last = max(int(0.15 * num_warmup), SETTLED)
+    early = max(int(0.3 * num_warmup) // EARLY, 1)
+    stages = [Stage(EARLY, min(2, i + 1) * EARLY, i == 0) for i in range(early)]
+    left, size = num_warmup - last - early * EARLY, LATE
+    while left > 0:
+        draws = left if left < size + int(GROWTH * size) else size  # the next window would not fit: take the rest
+        stages.append(Stage(draws, draws if draws >= EARLY else draws + EARLY, False))
+        left, size = left - draws, int(GROWTH * size)
+    return (*stages, Stage(last, 0, False))

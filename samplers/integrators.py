@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import jax
 
-from storax.samplers.metrics import Metric
+from storax.samplers.metrics import AnyMetric
 
 ValueAndGrad = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
 
@@ -21,7 +21,7 @@ class Point(NamedTuple):
 
 
 def leapfrog(
-    value_and_grad: ValueAndGrad, metric: Metric, point: Point, step_size: jax.Array
+    value_and_grad: ValueAndGrad, metric: AnyMetric, point: Point, step_size: jax.Array
 ) -> tuple[Point, jax.Array]:
     """One leapfrog step: half a kick, a drift, half a kick (Neal 2011, "MCMC using Hamiltonian dynamics", eq. 5.18-20).
 

@@ -1,8 +1,6 @@
-"""Euclidean metrics of the momenta, and their estimation from draws."""
+"""Euclidean metrics of the momenta."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -48,44 +46,57 @@ class Metric(Pytree):
         """The kinetic energy, p^T M^-1 p / 2, without the constant log det M."""
         return 0.5 * momentum @ self.velocity(momentum)
 
+    @property
+    def variances(self) -> jax.Array:
+        """The diagonal of M^-1, `[d]`."""
+        return self.inverse if self.inverse.ndim == 1 else jnp.diagonal(self.inverse)
+
+
+class LowRank(Pytree):
+    """M^-1 = S (I + V (diag(values) - I) V^T) S: a diagonal, and a few directions that are longer or shorter.
+
+    Seyboldt, Carlson & Carpenter 2026, "Preconditioning Hamiltonian Monte Carlo by minimizing Fisher divergence", sec. 4.
+    A product with it takes O(d k).
+    """
+
+    scale: jax.Array  # [d], the diagonal of S
+    vectors: jax.Array  # [d, k], orthonormal columns
+    values: jax.Array  # [k], positive; 1 where a direction is as the diagonal has it
+
+    def velocity(self, momentum: jax.Array) -> jax.Array:
+        """M^-1 p."""
+        return self.scale * self._along(self.scale * momentum, self.values)
+
+    def momentum(self, noise: jax.Array) -> jax.Array:
+        """A momentum from `[d]` standard normal numbers."""
+        return self._along(noise, 1 / jnp.sqrt(self.values)) / self.scale
+
+    def kinetic(self, momentum: jax.Array) -> jax.Array:
+        """The kinetic energy, p^T M^-1 p / 2, without the constant log det M."""
+        return 0.5 * momentum @ self.velocity(momentum)
+
+    @property
+    def inverse(self) -> jax.Array:
+        """M^-1, `[d, d]`.
+
+        >>> two = LowRank(jnp.array([1.0, 2.0]), jnp.array([[0.6], [0.8]]), jnp.array([3.0]))
+        >>> jnp.allclose(two.inverse @ jnp.array([1.0, -1.0]), two.velocity(jnp.array([1.0, -1.0])))
+        Array(True, dtype=bool)
+        """
+        inner = jnp.eye(len(self.scale), dtype=self.scale.dtype) + (self.vectors * (self.values - 1)) @ self.vectors.T
+        return self.scale[:, None] * inner * self.scale
+
+    @property
+    def variances(self) -> jax.Array:
+        """The diagonal of M^-1, `[d]`."""
+        return self.scale**2 * (1 + (self.vectors**2) @ (self.values - 1))
+
+    def _along(self, x: jax.Array, values: jax.Array) -> jax.Array:
+        return x + self.vectors @ ((values - 1) * (x @ self.vectors))
+
+
+AnyMetric = Metric | LowRank
+
 
 def _times(matrix: jax.Array, vector: jax.Array) -> jax.Array:
     return matrix * vector if matrix.ndim == 1 else matrix @ vector
-
-
-class Moments(Pytree):
-    """Running mean and sum of squared deviations (Welford 1962), which loses no digits to a large mean."""
-
-    count: jax.Array  # scalar
-    mean: jax.Array  # [d]
-    squares: jax.Array  # [d] or [d, d]
-
-    @staticmethod
-    def none(like: jax.Array) -> Moments:
-        """No draws yet; `like` is an inverse mass matrix, `[d]` or `[d, d]`."""
-        return Moments(jnp.zeros((), like.dtype), jnp.zeros(like.shape[-1], like.dtype), jnp.zeros_like(like))
-
-    def add(self, draw: jax.Array) -> Moments:
-        """With one draw `[d]` more.
-
-        >>> moments = Moments.none(jnp.ones(1)).add(jnp.array([1.0])).add(jnp.array([3.0]))
-        >>> moments.mean, moments.squares
-        (Array([2.], dtype=float32), Array([2.], dtype=float32))
-        """
-        count = self.count + 1
-        before = draw - self.mean
-        mean = self.mean + before / count
-        after = draw - mean
-        product = before * after if self.squares.ndim == 1 else before[:, None] * after[None, :]
-        return Moments(count, mean, self.squares + product)
-
-    def inverse_mass(self) -> jax.Array:
-        """The covariance, shrunk a little to 1e-3 as in Stan's `var_adaptation` and `covar_adaptation`.
-
-        n/(n+5) S + 1e-3 5/(n+5) I, with n draws of covariance S.
-        """
-        n = self.count
-        small: Any = 1e-3 * 5 / (n + 5)
-        covariance = self.squares / jnp.maximum(n - 1, 1)
-        eye = 1.0 if covariance.ndim == 1 else jnp.eye(len(covariance), dtype=covariance.dtype)
-        return n / (n + 5) * covariance + small * eye

@@ -16,10 +16,17 @@ from jax.flatten_util import ravel_pytree
 from storax.errors import ArgumentTypeError, SettingsError
 from storax.pytrees import Pytree, static
 from storax.samplers.metrics import Metric
+from storax.samplers.integrators import ValueAndGrad
+from storax.samplers.metrics import AnyMetric
 from storax.samplers.trajectory import Draw, Tree, begin, extend
 from storax.sources import plain_errors
 
 LogDensity = Callable[[Any], jax.Array]
+
+
+COLUMNS: dict[str, Any] = {"lp": None, "energy": None, "energy_error": None, "diverging": bool, "undefined": bool,
+                           "tree_depth": jnp.int32, "reached_max_treedepth": bool, "n_steps": jnp.int32,
+                           "step_size": None, "acceptance_rate": None}  # fmt: skip
 
 
 class State(Pytree):
@@ -41,6 +48,7 @@ class Info(Pytree):
 
     lp: jax.Array
     energy: jax.Array
+    energy_error: jax.Array
     diverging: jax.Array
     undefined: jax.Array
     tree_depth: jax.Array
@@ -58,6 +66,8 @@ class Kernel(Pytree):
     target_accept: float = static()
     max_tree_depth: int = static()
     dense_mass: bool = static()
+    low_rank_mass: bool = static()
+    jitter: float = static()
 
     def init(self, position: Any, log_density: LogDensity) -> State:
         """The state of a chain that starts at `position`, a pytree of floats.
@@ -99,16 +109,49 @@ class Kernel(Pytree):
 
         def grow(tree: Tree) -> Tree:
             uniforms = jax.random.uniform(jax.random.fold_in(of_tree, tree.steps), (3,), flat.dtype)
-            return extend(value_and_grad, metric, state.step_size, uniforms, self.max_tree_depth, tree)
+            return self.extend(value_and_grad, metric, state.step_size, uniforms, False, tree)
 
         start = Draw(flat, _flatten(state.gradient)[0], state.log_density, state.log_density)
-        noise = jax.random.normal(of_momentum, flat.shape, flat.dtype)
-        tree = begin(metric, noise, start, jnp.zeros((self.max_tree_depth, 3, flat.size), flat.dtype))
+        tree = self.begin(metric, jax.random.normal(of_momentum, flat.shape, flat.dtype), start)
         tree = lax.while_loop(lambda tree: ~tree.done, grow, tree)
         draw = tree.draw
         new = State(unflatten(draw.position), draw.log_density, unflatten(draw.gradient), state.step_size,
                     state.inverse_mass_matrix)  # fmt: skip
-        return new, describe(tree, state.step_size)
+        return new, self.describe(tree, state.step_size)
+
+    def begin(self, metric: AnyMetric, noise: jax.Array, draw: Draw) -> Tree:
+        """A trajectory of one point; `noise` is `[d]` standard normal."""
+        return begin(metric, noise, draw, jnp.zeros((self.max_tree_depth, 3, noise.size), noise.dtype))
+
+    def extend(
+        self, value_and_grad: ValueAndGrad, metric: AnyMetric, step_size: jax.Array, uniforms: jax.Array, still: Any,
+        tree: Tree,
+    ) -> Tree:  # fmt: skip
+        """One leaf more, which is the only one and no draw if the chain is to be `still`."""
+        if still is not False:
+            uniforms = uniforms.at[1].set(jnp.where(still, jnp.inf, uniforms[1]))  # never below a ratio of weights
+        limit = self.max_tree_depth if still is False else jnp.where(still, 1, self.max_tree_depth)
+        return extend(value_and_grad, metric, step_size, uniforms, limit, tree)
+
+    def describe(self, tree: Tree, step_size: jax.Array) -> Info:
+        """The statistics of a trajectory."""
+        return Info(
+            lp=tree.draw.log_density,
+            energy=tree.kinetic - tree.log_density - tree.draw.weight,
+            energy_error=-tree.error,
+            diverging=tree.diverging,
+            undefined=tree.undefined,
+            tree_depth=tree.depth,
+            reached_max_treedepth=tree.deepest,
+            n_steps=tree.steps,
+            step_size=step_size,
+            acceptance_rate=tree.acceptance / tree.steps,
+        )
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Statistics and their types; None is that of the positions."""
+        return COLUMNS
 
     def initial_inverse_mass(self, like: jax.Array) -> jax.Array:
         """The inverse mass matrix to begin with, for positions `like` `[d]`: `[d]`, or `[d, d]` if dense."""
@@ -137,7 +180,8 @@ class Kernel(Pytree):
 
     @property
     def _settings(self) -> tuple[Any, ...]:
-        return self.step_size, self.target_accept, self.max_tree_depth, self.dense_mass
+        return (self.step_size, self.target_accept, self.max_tree_depth, self.dense_mass, self.low_rank_mass,
+                self.jitter)  # fmt: skip
 
 
 @plain_errors
@@ -148,6 +192,8 @@ def nuts(
     target_accept: float = 0.8,
     max_tree_depth: int = 10,
     dense_mass: bool = False,
+    low_rank_mass: bool = False,
+    jitter: float = 0.1,
 ) -> Kernel:
     """The No-U-Turn Sampler: multinomial, with the generalised U-turn criterion, as in Stan.
 
@@ -161,6 +207,8 @@ def nuts(
         target_accept: acceptance rate that the step size is adapted to, in (0, 1); higher means smaller steps.
         max_tree_depth: a trajectory has at most `2**max_tree_depth - 1` steps; 1 to 20.
         dense_mass: adapt a full mass matrix instead of a diagonal one.
+        low_rank_mass: adapt a diagonal one, and the few directions in which it is most wrong.
+        jitter: each trajectory's step size is multiplied by a number from 1 - jitter to 1 + jitter, in [0, 1).
 
     Raises:
         SettingsError: a setting out of range.
@@ -184,25 +232,16 @@ def nuts(
             f"nuts: max_tree_depth must be between 1 and 20, got {max_tree_depth}; a trajectory takes up to "
             f"2**max_tree_depth - 1 steps."
         )
-    if not isinstance(dense_mass, (bool, np.bool_)):
-        raise ArgumentTypeError(f"nuts: dense_mass must be True or False, got {dense_mass!r}.")
+    for name, value in (("dense_mass", dense_mass), ("low_rank_mass", low_rank_mass)):
+        if not isinstance(value, (bool, np.bool_)):
+            raise ArgumentTypeError(f"nuts: {name} must be True or False, got {value!r}.")
+    if dense_mass and low_rank_mass:
+        raise SettingsError("nuts: a mass matrix is dense_mass or low_rank_mass, not both; leave one out.")
+    if not 0 <= _number("jitter", jitter) < 1:
+        raise SettingsError(f"nuts: jitter must be a number from 0 to below 1 (e.g. 0.1), got {jitter}.")
     step = None if step_size is None else float(step_size)
-    return Kernel(_covariance(inverse_mass_matrix), step, float(target_accept), int(max_tree_depth), bool(dense_mass))
-
-
-def describe(tree: Tree, step_size: jax.Array) -> Info:
-    """The statistics of a finished trajectory."""
-    return Info(
-        lp=tree.draw.log_density,
-        energy=tree.kinetic - tree.log_density - tree.draw.weight,
-        diverging=tree.diverging,
-        undefined=tree.undefined,
-        tree_depth=tree.depth,
-        reached_max_treedepth=tree.deepest,
-        n_steps=tree.steps,
-        step_size=step_size,
-        acceptance_rate=tree.acceptance / tree.steps,
-    )
+    return Kernel(_covariance(inverse_mass_matrix), step, float(target_accept), int(max_tree_depth),
+                  bool(dense_mass), bool(low_rank_mass), float(jitter))  # fmt: skip
 
 
 def _number(name: str, value: Any) -> float:

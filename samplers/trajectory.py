@@ -17,7 +17,7 @@ from jax import lax
 
 from storax.pytrees import Pytree
 from storax.samplers.integrators import Point, ValueAndGrad, leapfrog
-from storax.samplers.metrics import Metric
+from storax.samplers.metrics import AnyMetric
 
 MAX_ENERGY_ERROR = 1000.0  # beyond it a trajectory has left the level set: a divergence (Stan's limit)
 
@@ -50,13 +50,14 @@ class Tree(Pytree):
     depth: jax.Array  # doublings begun before this one
     steps: jax.Array  # leaves in all
     acceptance: jax.Array  # summed over all leaves: min(1, exp(weight))
+    error: jax.Array  # of the last leaf: the start's energy minus its own
     diverging: jax.Array
     undefined: jax.Array  # the density was nan at the last leaf
     deepest: jax.Array  # stopped by its depth alone
     done: jax.Array
 
 
-def begin(metric: Metric, noise: jax.Array, draw: Draw, stack: jax.Array) -> Tree:
+def begin(metric: AnyMetric, noise: jax.Array, draw: Draw, stack: jax.Array) -> Tree:
     """A trajectory of one point: the last draw, with a new momentum.
 
     The first doubling goes forward.  Since p and -p are equally likely, this gives the same law of the next position
@@ -76,13 +77,13 @@ def begin(metric: Metric, noise: jax.Array, draw: Draw, stack: jax.Array) -> Tre
     return Tree(
         front=point, back=point, draw=draw, candidate=draw, weight=zero, sub_weight=zero, rho=momentum,
         sub_rho=jnp.zeros_like(momentum), stack=stack, log_density=draw.log_density, kinetic=0.5 * noise @ noise,
-        side=zero + 1, leaf=none, depth=none, steps=none, acceptance=zero, diverging=no,
+        side=zero + 1, leaf=none, depth=none, steps=none, acceptance=zero, error=zero, diverging=no,
         undefined=no, deepest=no, done=no,
     )  # fmt: skip
 
 
 def extend(
-    value_and_grad: ValueAndGrad, metric: Metric, step_size: jax.Array, uniforms: jax.Array, limit: Any, tree: Tree
+    value_and_grad: ValueAndGrad, metric: AnyMetric, step_size: jax.Array, uniforms: jax.Array, limit: Any, tree: Tree
 ) -> Tree:
     """One leaf more: one leapfrog, one gradient.
 
@@ -103,55 +104,39 @@ def extend(
     first = tree.leaf == 0
     sub_weight = jnp.where(first, weight, jnp.logaddexp(tree.sub_weight, weight))
     pick = first | (uniforms[0] < jnp.exp(weight - sub_weight))
-    candidate = select(pick, Draw(front.position, front.gradient, log_density, weight), tree.candidate)
+    candidate = choose(pick, Draw(front.position, front.gradient, log_density, weight), tree.candidate)
     sub_rho = jnp.where(first, 0, tree.sub_rho) + front.momentum
     row = lax.population_count(tree.leaf)
-    stack = tree.stack.at[row].set(jnp.stack([front.momentum, sub_rho, tree.front.momentum]))
+    record = jnp.stack([front.momentum, sub_rho, tree.front.momentum])
+    stack = lax.dynamic_update_slice_in_dim(tree.stack, record[None], row, 0)
 
     full = tree.leaf + 1 == 1 << tree.depth
-    whole = jnp.stack([tree.back.momentum, tree.back.momentum - tree.rho])
-    sub_turned, turned = _turns(metric, stack, whole, front.momentum, sub_rho, tree.leaf, full)
+    sub_turned, turned = _turns(metric, tree.replace(stack=stack), front.momentum, sub_rho, full)
     bad = diverging | sub_turned
-    grown = full & ~bad
-    # Biased progressive sampling: the later half is preferred (Betancourt 2017, eq. 38).
-    draw = select(grown & (uniforms[1] < jnp.exp(sub_weight - tree.weight)), candidate, tree.draw)
-    deepest = grown & ~turned & (tree.depth + 1 == limit)
+    tree = tree.replace(
+        front=front, candidate=candidate, sub_weight=sub_weight, sub_rho=sub_rho, stack=stack, leaf=tree.leaf + 1,
+        steps=tree.steps + 1, acceptance=tree.acceptance + jnp.minimum(1, jnp.exp(weight)), error=weight,
+        diverging=diverging, undefined=jnp.isnan(log_density),
+    )  # fmt: skip
+    return lax.cond(full | bad, lambda: _close(tree, bad, turned, uniforms, limit), lambda: tree)
 
-    closed = full | bad
-    side = jnp.where(closed, jnp.where(uniforms[2] < 0.5, -1, 1).astype(tree.side.dtype), tree.side)
-    flip = side != tree.side
-    return Tree(
-        front=select(flip, tree.back, front),
-        back=select(flip, front, tree.back),
-        draw=draw,
-        candidate=candidate,
-        weight=jnp.where(grown, jnp.logaddexp(tree.weight, sub_weight), tree.weight),
-        sub_weight=sub_weight,
-        rho=jnp.where(grown, tree.rho + sub_rho, tree.rho),
-        sub_rho=sub_rho,
-        stack=stack,
-        log_density=tree.log_density,
-        kinetic=tree.kinetic,
-        side=side,
-        leaf=jnp.where(closed, 0, tree.leaf + 1),
-        depth=tree.depth + closed,
-        steps=tree.steps + 1,
-        acceptance=tree.acceptance + jnp.minimum(1, jnp.exp(weight)),
-        diverging=diverging,
-        undefined=jnp.isnan(log_density),
-        deepest=deepest,
-        done=bad | (grown & turned) | deepest,
-    )
+
+def _close(tree: Tree, bad: jax.Array, turned: jax.Array, uniforms: jax.Array, limit: Any) -> Tree:
+    """The sub-tree has all its leaves, and joins the tree; or it is bad, and ends it."""
+    # Biased progressive sampling: the later half is preferred (Betancourt 2017, eq. 38).
+    draw = choose(~bad & (uniforms[1] < jnp.exp(tree.sub_weight - tree.weight)), tree.candidate, tree.draw)
+    deepest = ~bad & ~turned & (tree.depth + 1 == limit)
+    side = jnp.where(uniforms[2] < 0.5, -1, 1).astype(tree.side.dtype)
+    front, back = choose(side != tree.side, (tree.back, tree.front), (tree.front, tree.back))
+    return tree.replace(
+        front=front, back=back, draw=draw, weight=jnp.logaddexp(tree.weight, tree.sub_weight),
+        rho=tree.rho + tree.sub_rho, side=side, leaf=jnp.zeros_like(tree.leaf), depth=tree.depth + 1, deepest=deepest,
+        done=bad | turned | deepest,
+    )  # fmt: skip
 
 
 def _turns(
-    metric: Metric,
-    stack: jax.Array,
-    whole: jax.Array,
-    last: jax.Array,
-    rho: jax.Array,
-    leaf: jax.Array,
-    full: jax.Array,
+    metric: AnyMetric, tree: Tree, last: jax.Array, rho: jax.Array, full: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Whether a sub-tree that is complete with this leaf turns, and whether the doubled tree does.
 
@@ -159,6 +144,8 @@ def _turns(
     0b111 the pair (6, 7), (4..7) and (0..7).  The halves of the smallest start in the last two rows of the stack, those
     of the next in the two before.  When the sub-tree is full, the tree and the sub-tree are two halves as well.
     """
+    stack, leaf = tree.stack, tree.leaf
+    whole = jnp.stack([tree.back.momentum, tree.back.momentum - tree.rho])
     top = lax.population_count(leaf)
     ones = lax.population_count((leaf ^ (leaf + 1)) >> 1)
     bottom = jnp.where(full, 0, top - ones + 1)
@@ -175,7 +162,7 @@ def _turns(
     return turned & (row > 0), turned & (row == 0)
 
 
-def _merge_turns(metric: Metric, left: jax.Array, right: jax.Array, last: jax.Array, rho: jax.Array) -> jax.Array:
+def _merge_turns(metric: AnyMetric, left: jax.Array, right: jax.Array, last: jax.Array, rho: jax.Array) -> jax.Array:
     """The generalised U-turn criterion of two adjacent halves a..m and n..b, and across their seam.
 
     Betancourt 2017, appendix A.4.2, for a..b; for a..n and m..b Stan's pull request 2800 (2019): without the two, a
@@ -190,7 +177,7 @@ def _merge_turns(metric: Metric, left: jax.Array, right: jax.Array, last: jax.Ar
     )
 
 
-def turning(metric: Metric, first: jax.Array, last: jax.Array, rho: jax.Array) -> jax.Array:
+def turning(metric: AnyMetric, first: jax.Array, last: jax.Array, rho: jax.Array) -> jax.Array:
     """Whether a stretch with these end momenta and this sum of momenta has begun to come back.
 
     >>> metric = Metric.of(jnp.ones(1))
@@ -201,6 +188,6 @@ def turning(metric: Metric, first: jax.Array, last: jax.Array, rho: jax.Array) -
     return (first @ drift <= 0) | (last @ drift <= 0)
 
 
-def select(condition: jax.Array, yes: Any, no: Any) -> Any:
-    """`jnp.where` over pytrees, with a scalar condition."""
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
+def choose(condition: jax.Array, yes: Any, no: Any) -> Any:
+    """`yes` or `no`, pytrees alike.  A branch for one chain, a `jnp.where` for the lanes of `jax.vmap`."""
+    return lax.cond(condition, lambda: yes, lambda: no)

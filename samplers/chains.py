@@ -1,0 +1,150 @@
+"""One chain, a gradient at a time: a trajectory grows by a leaf and, when it is complete, becomes a draw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from storax.pytrees import Pytree
+from storax.samplers.adaptation import DualAveraging, search
+from storax.samplers.integrators import ValueAndGrad
+from storax.samplers.metrics import AnyMetric
+from storax.samplers.trajectory import Draw, choose
+
+TRIPS = 256  # gradients for which uniforms are made at once
+
+
+class Walk(Pytree):
+    """A chain between two trajectories."""
+
+    draw: Draw  # the last one
+    draws: jax.Array  # made so far, warm-up included
+    trips: jax.Array  # gradients taken so far: where the chain is in its stream of uniforms
+    searching: jax.Array  # for a step size
+    direction: jax.Array  # of the search
+    step_size: jax.Array
+    averaging: DualAveraging
+
+
+class Supply(Pytree):
+    """Random numbers of one chain: of its draws from number `first` on, and of its next trips."""
+
+    first: jax.Array
+    noise: jax.Array  # [row, d], standard normal
+    jitter: jax.Array  # [row], factors of the step size
+    uniforms: jax.Array  # [TRIPS, 3]
+
+
+class Shelf(Pytree):
+    """Where a chain puts its draws, until they are stored; row 0 is draw number `Supply.first`.
+
+    A row is written at every trip until its draw is complete: that costs less than to ask whether it is.
+    """
+
+    positions: jax.Array  # [row, d]
+    gradients: jax.Array  # [row, d]
+    stats: jax.Array  # [row, len(kernel.columns)]
+
+    @staticmethod
+    def empty(rows: int, columns: int, like: jax.Array) -> Shelf:
+        """Room for `rows` draws like this position, and for one that is not complete."""
+        vectors = jnp.zeros((rows + 1, like.size), like.dtype)
+        return Shelf(vectors, vectors, jnp.zeros((rows + 1, columns), like.dtype))
+
+    def put(self, row: jax.Array, draw: Draw, stats: jax.Array) -> Shelf:
+        """With this draw in a row."""
+        new = draw.position, draw.gradient, stats
+        return Shelf(*(lax.dynamic_update_slice_in_dim(x, y[None], row, 0)
+                       for x, y in zip((self.positions, self.gradients, self.stats), new, strict=True)))  # fmt: skip
+
+
+def start_walk(draw: Draw, step_size: Any, searching: bool) -> Walk:
+    """A chain before its first trajectory."""
+    step, none = jnp.asarray(step_size, draw.position.dtype), jnp.zeros((), jnp.int32)
+    return Walk(draw, none, none, none > (-1 if searching else 0), none, step, DualAveraging.start(step))
+
+
+def rows_at_hand(d: int) -> int:
+    """Draws for which momenta are made at once: enough for many trips, in little memory."""
+    return max(2, min(128, 2**13 // max(d, 1)))
+
+
+def of_draws(key: jax.Array, walk: Walk, rows: int, jitter: float) -> tuple[jax.Array, jax.Array]:
+    """Noise `[rows + 1, d]` and jitter `[rows + 1]` of this draw and the next; whoever asks when, they are the same."""
+    like, key = walk.draw.position, jax.random.fold_in(key, 0)
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(walk.draws + jnp.arange(rows + 1))
+    noise = jax.vmap(lambda k: jax.random.normal(k, like.shape, like.dtype))(keys)
+    if not jitter:
+        return noise, jnp.ones(rows + 1, like.dtype)
+    keys = jax.vmap(lambda k: jax.random.fold_in(k, 1))(keys)
+    uniform = jax.vmap(lambda k: jax.random.uniform(k, (), like.dtype, 1 - jitter, 1 + jitter))
+    return noise, uniform(keys)
+
+
+def of_trips(key: jax.Array, walk: Walk) -> jax.Array:
+    """Uniforms `[TRIPS, 3]` of the next trips; whoever asks when, they are the same."""
+    like, key = walk.draw.position, jax.random.fold_in(key, 1)
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(walk.trips + jnp.arange(TRIPS))
+    return jax.vmap(lambda k: jax.random.uniform(k, (3,), like.dtype))(keys)
+
+
+def fresh(kernel: Any, metric: AnyMetric, supply: Supply, walk: Walk) -> Any:
+    """The trajectory that comes next, before its first leaf."""
+    noise = lax.dynamic_index_in_dim(supply.noise, walk.draws - supply.first, 0, False)
+    return kernel.begin(metric, noise, walk.draw)
+
+
+def trip(
+    value_and_grad: ValueAndGrad, kernel: Any, metric: AnyMetric, supply: Supply, k: jax.Array, learns: jax.Array,
+    stays: Any, walk: Walk, tree: Any, shelf: Shelf,
+) -> tuple[Walk, Any, Shelf]:  # fmt: skip
+    """One gradient.
+
+    Args:
+        value_and_grad: of the log density.
+        kernel: its `begin`, `extend` and `describe`.
+        metric: of the momenta.
+        supply: random numbers.
+        k: which row of `supply.uniforms` it is.
+        learns: whether the step size is adapted.
+        stays: whether the chain has done what was asked, and waits for others.
+        walk: where the chain is.
+        tree: its trajectory.
+        shelf: for its draws.
+    """
+    row = walk.draws - supply.first
+    uniforms = lax.dynamic_index_in_dim(supply.uniforms, k, 0, False)
+    jitter = lax.dynamic_index_in_dim(supply.jitter, row, 0, False)
+    step_size = jnp.where(walk.searching, walk.step_size, walk.step_size * jitter)
+    tree = kernel.extend(value_and_grad, metric, step_size, uniforms, walk.searching | stays, tree)
+    info = kernel.describe(tree, step_size)
+    stats = jnp.stack([getattr(info, name).astype(shelf.stats.dtype) for name in kernel.columns])
+    shelf = shelf.put(row, tree.draw, stats)
+    walk = walk.replace(trips=walk.trips + jnp.where(stays, 0, 1))
+
+    def complete() -> tuple[Walk, Any]:
+        new = lax.cond(walk.searching, lambda: _search(walk, tree.error), lambda: _draw(kernel, walk, tree, learns))
+        new = choose(stays, walk, new) if stays is not False else new
+        return new, fresh(kernel, metric, supply, new)
+
+    walk, tree = lax.cond(tree.done, complete, lambda: (walk, tree))
+    return walk, tree, shelf
+
+
+def _search(walk: Walk, log_ratio: jax.Array) -> Walk:
+    """A trial of the search for a step size takes one leaf."""
+    step_size, direction, found = search(walk.step_size, walk.direction, log_ratio)
+    averaging = choose(found, DualAveraging.start(step_size), walk.averaging)
+    return walk.replace(step_size=step_size, direction=direction, searching=~found, averaging=averaging)
+
+
+def _draw(kernel: Any, walk: Walk, tree: Any, learns: jax.Array) -> Walk:
+    """The trajectory is complete; a warm-up learns from how much of it was acceptable."""
+    averaging = choose(
+        learns, walk.averaging.update(tree.acceptance / tree.steps, kernel.target_accept), walk.averaging
+    )
+    step_size = jnp.where(learns, jnp.exp(averaging.log_step), walk.step_size)
+    return walk.replace(draw=tree.draw, draws=walk.draws + 1, averaging=averaging, step_size=step_size)
