@@ -12,6 +12,10 @@ of that function: `seed` draws, `condition` observes, `log_density` scores, `mcm
 True
 """
 
+from storax.tuning import ask_for_native_loops, tune_cpu  # noqa: I001
+
+ask_for_native_loops()  # before anything can make JAX compute
+
 from storax import bijections, distributions, errors, logprob, supports
 from storax.distributions import *  # noqa: F403
 from storax.errors import NotMeasurable
@@ -59,6 +63,7 @@ __all__ = [  # noqa: PLE0604
     "substitute",
     "supports",
     "trace",
+    "tune_cpu",
     "unconstrain",
     "vmap",
 ]

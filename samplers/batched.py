@@ -10,10 +10,9 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax import lax
 
-from storax.samplers.chains import TRIPS, Shelf, Supply, Walk, fresh, of_draws, of_trips, rows_at_hand, trip
+from storax.samplers.chains import TRIPS, Shelf, Walk, fresh, rows_at_hand, supply_of_draws, trip, with_uniforms
 from storax.samplers.integrators import ValueAndGrad
 from storax.samplers.metrics import AnyMetric
 from storax.samplers.packing import Packing
@@ -26,51 +25,48 @@ def go_on(
 ) -> tuple[Walk, Store]:  # fmt: skip
     """Every chain goes on until it has made `end` draws; arguments are those of `sequential.go_on`."""
     like = walks.draw.position[0]
-    rows = rows_at_hand(like.size)
+    rows = 2 * rows_at_hand(like.size)  # two blocks: a chain may be anywhere in its first
     learns = walks.draws[0] < num_warmup
+    supply_all = jax.vmap(lambda key, walk: supply_of_draws(key, walk, 2, kernel.jitter))
+    uniforms_all = jax.vmap(lambda supply, key, walk: with_uniforms(supply, key, walk, 2))
     shelf = jax.vmap(lambda _: Shelf.empty(rows, len(kernel.columns), like))(walks.draws)
 
     def unfinished(walks: Walk) -> jax.Array:
         return (walks.draws < end).any()
 
-    def supply_of(walks: Walk, uniforms: jax.Array) -> Supply:
-        noise, jitter = jax.vmap(lambda k, w: of_draws(k, w, rows, kernel.jitter))(keys, walks)
-        return Supply(walks.draws, noise, jitter, uniforms)
-
     def shelves(carry: Any) -> Any:
         """As many trips as there are momenta at hand for the fastest chain."""
         walks, trees, store = carry
-        supply = supply_of(walks, jnp.zeros((len(walks.draws), TRIPS, 3), like.dtype))
-        stocked = lambda walks: unfinished(walks) & (walks.draws - supply.first < rows).all()  # noqa: E731
+        supply, begun = supply_all(keys, walks), walks.draws
         packing = Packing((walks, trees))
 
+        def stocked(walks: Walk) -> jax.Array:
+            return unfinished(walks) & (walks.draws - supply.first < rows - 1).all()
+
         def stretch(carry: Any) -> Any:
+            """As many trips as there are uniforms at hand for the fastest chain."""
             walks, trees, shelf = carry
-            now = supply.replace(uniforms=jax.vmap(of_trips)(keys, walks))
-            step = partial(trip, value_and_grad, kernel, metric, learns=learns)
+            now = uniforms_all(supply, keys, walks)
+
+            def move(supply: Any, walk: Walk, tree: Any, shelf: Shelf) -> Any:
+                return trip(value_and_grad, kernel, metric, supply, learns, walk.draws >= end, walk, tree, shelf)
 
             def body(carry: Any) -> Any:
-                k, packed, shelf = carry
-                walks, trees = packing.unpack(packed)
-                move = lambda supply, stays, walk, tree, shelf: step(  # noqa: E731
-                    supply=supply, k=k, stays=stays, walk=walk, tree=tree, shelf=shelf
-                )
-                walks, trees, shelf = jax.vmap(move)(now, walks.draws >= end, walks, trees, shelf)
-                return k + 1, packing.pack((walks, trees)), shelf
+                packed, shelf = carry
+                walks, trees, shelf = jax.vmap(move)(now, *packing.unpack(packed), shelf)
+                return packing.pack((walks, trees)), shelf
 
-            _, packed, shelf = lax.while_loop(
-                lambda c: (c[0] < TRIPS) & stocked(packing.unpack(c[1])[0]),
-                body,
-                (jnp.zeros((), jnp.int32), packing.pack((walks, trees)), shelf),
-            )
+            def supplied(carry: Any) -> jax.Array:
+                walks, _ = packing.unpack(carry[0])
+                return stocked(walks) & (walks.trips - now.first_trip < 2 * TRIPS).all()
+
+            packed, shelf = lax.while_loop(supplied, body, (packing.pack((walks, trees)), shelf))
             return *packing.unpack(packed), shelf
 
         walks, trees, full = lax.while_loop(lambda c: stocked(c[0]), stretch, (walks, trees, shelf))
-        made = walks.draws - supply.first
-        store = jax.vmap(lambda s, *x: s.put(*x, num_warmup))(store, full, supply.first, made)
+        store = jax.vmap(lambda s, *x: s.put(*x, num_warmup))(store, full, supply.first, begun, walks.draws)
         return walks, trees, store
 
-    first = supply_of(walks, jnp.zeros((len(walks.draws), TRIPS, 3), like.dtype))
-    trees = jax.vmap(partial(fresh, kernel, metric))(first, walks)
+    trees = jax.vmap(partial(fresh, kernel, metric))(supply_all(keys, walks), walks)
     walks, _, store = lax.while_loop(lambda c: unfinished(c[0]), shelves, (walks, trees, store))
     return walks, store

@@ -14,7 +14,7 @@ from storax.samplers.integrators import ValueAndGrad
 from storax.samplers.metrics import AnyMetric
 from storax.samplers.trajectory import Draw, choose
 
-TRIPS = 256  # gradients for which uniforms are made at once
+TRIPS = 256  # gradients in a block, for which uniforms are made at once
 
 
 class Walk(Pytree):
@@ -30,12 +30,13 @@ class Walk(Pytree):
 
 
 class Supply(Pytree):
-    """Random numbers of one chain: of its draws from number `first` on, and of its next trips."""
+    """Random numbers of one chain: of its draws from number `first` on, and of its trips from `first_trip` on."""
 
     first: jax.Array
     noise: jax.Array  # [row, d], standard normal
     jitter: jax.Array  # [row], factors of the step size
-    uniforms: jax.Array  # [TRIPS, 3]
+    first_trip: jax.Array
+    uniforms: jax.Array  # [row, 3]
 
 
 class Shelf(Pytree):
@@ -68,27 +69,36 @@ def start_walk(draw: Draw, step_size: Any, searching: bool) -> Walk:
 
 
 def rows_at_hand(d: int) -> int:
-    """Draws for which momenta are made at once: enough for many trips, in little memory."""
-    return max(2, min(128, 2**13 // max(d, 1)))
+    """Draws in a block, for which momenta are made at once: enough for many trips, in little memory."""
+    return max(2, min(32, 2**13 // max(d, 1)))
 
 
-def of_draws(key: jax.Array, walk: Walk, rows: int, jitter: float) -> tuple[jax.Array, jax.Array]:
-    """Noise `[rows + 1, d]` and jitter `[rows + 1]` of this draw and the next; whoever asks when, they are the same."""
+def supply_of_draws(key: jax.Array, walk: Walk, blocks: int, jitter: float) -> Supply:
+    """Noise and jitter for the block of draws that the chain is in, and those behind it; no uniforms yet.
+
+    Whoever asks when, a draw's numbers are the same.  Flat arrays are what `jax.random` fills fast.
+    """
     like, key = walk.draw.position, jax.random.fold_in(key, 0)
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(walk.draws + jnp.arange(rows + 1))
-    noise = jax.vmap(lambda k: jax.random.normal(k, like.shape, like.dtype))(keys)
-    if not jitter:
-        return noise, jnp.ones(rows + 1, like.dtype)
-    keys = jax.vmap(lambda k: jax.random.fold_in(k, 1))(keys)
-    uniform = jax.vmap(lambda k: jax.random.uniform(k, (), like.dtype, 1 - jitter, 1 + jitter))
-    return noise, uniform(keys)
+    rows = rows_at_hand(like.size)
+    first = walk.draws // rows
+
+    def block(i: jax.Array) -> tuple[jax.Array, jax.Array]:
+        of_noise, of_jitter = jax.random.split(jax.random.fold_in(key, i))
+        noise = jax.random.normal(of_noise, (rows * like.size,), like.dtype).reshape(rows, like.size)
+        if not jitter:
+            return noise, jnp.ones(rows, like.dtype)
+        return noise, jax.random.uniform(of_jitter, (rows,), like.dtype, 1 - jitter, 1 + jitter)
+
+    noise, factors = (jnp.concatenate(x) for x in zip(*(block(first + i) for i in range(blocks)), strict=True))
+    return Supply(first * rows, noise, factors, jnp.zeros((), jnp.int32), jnp.zeros((0, 3), like.dtype))
 
 
-def of_trips(key: jax.Array, walk: Walk) -> jax.Array:
-    """Uniforms `[TRIPS, 3]` of the next trips; whoever asks when, they are the same."""
-    like, key = walk.draw.position, jax.random.fold_in(key, 1)
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(walk.trips + jnp.arange(TRIPS))
-    return jax.vmap(lambda k: jax.random.uniform(k, (3,), like.dtype))(keys)
+def with_uniforms(supply: Supply, key: jax.Array, walk: Walk, blocks: int) -> Supply:
+    """Uniforms for the block of trips that the chain is in, and those behind it."""
+    key, first = jax.random.fold_in(key, 1), walk.trips // TRIPS
+    block = lambda i: jax.random.uniform(jax.random.fold_in(key, i), (3 * TRIPS,), supply.noise.dtype)  # noqa: E731
+    uniforms = jnp.concatenate([block(first + i) for i in range(blocks)]).reshape(-1, 3)
+    return supply.replace(first_trip=first * TRIPS, uniforms=uniforms)
 
 
 def fresh(kernel: Any, metric: AnyMetric, supply: Supply, walk: Walk) -> Any:
@@ -98,8 +108,8 @@ def fresh(kernel: Any, metric: AnyMetric, supply: Supply, walk: Walk) -> Any:
 
 
 def trip(
-    value_and_grad: ValueAndGrad, kernel: Any, metric: AnyMetric, supply: Supply, k: jax.Array, learns: jax.Array,
-    stays: Any, walk: Walk, tree: Any, shelf: Shelf,
+    value_and_grad: ValueAndGrad, kernel: Any, metric: AnyMetric, supply: Supply, learns: jax.Array, stays: Any,
+walk: Walk, tree: Any, shelf: Shelf,
 ) -> tuple[Walk, Any, Shelf]:  # fmt: skip
     """One gradient.
 
@@ -108,7 +118,6 @@ def trip(
         kernel: its `begin`, `extend` and `describe`.
         metric: of the momenta.
         supply: random numbers.
-        k: which row of `supply.uniforms` it is.
         learns: whether the step size is adapted.
         stays: whether the chain has done what was asked, and waits for others.
         walk: where the chain is.
@@ -116,7 +125,7 @@ def trip(
         shelf: for its draws.
     """
     row = walk.draws - supply.first
-    uniforms = lax.dynamic_index_in_dim(supply.uniforms, k, 0, False)
+    uniforms = lax.dynamic_index_in_dim(supply.uniforms, walk.trips - supply.first_trip, 0, False)
     jitter = lax.dynamic_index_in_dim(supply.jitter, row, 0, False)
     step_size = jnp.where(walk.searching, walk.step_size, walk.step_size * jitter)
     tree = kernel.extend(value_and_grad, metric, step_size, uniforms, walk.searching | stays, tree)

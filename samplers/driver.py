@@ -74,7 +74,7 @@ def run(
     ends = jnp.asarray([*np.cumsum([s.draws for s in stages]), num_warmup + num_samples], jnp.int32)
     used, restart = (jnp.asarray([*(getattr(s, n) for s in stages), 0]) for n in ("used", "restart"))
     age = history_length(stages, chains, d)
-    store = empty_store(draw.position, num_warmup, num_samples, rows_at_hand(d) + 1, len(kernel.columns), age)
+    store = empty_store(draw.position, num_warmup, num_samples, 2 * rows_at_hand(d) + 1, len(kernel.columns), age)
     metric = first_metric(kernel, draw.gradient, bool(age))
     looks = bool(num_warmup) or kernel.step_size is None
     walks = jax.vmap(lambda x: start_walk(x, kernel.step_size or 1.0, looks))(draw)

@@ -18,12 +18,14 @@ from storax.logprob.checking import examine, refuse_changing_sites
 from storax.logprob.deriving.marginal import density_of
 from storax.logprob.unconstraining import Density
 from storax.models import Model, transformation
-from storax.samplers.driver import run
+from storax.samplers.choosing import choose_driver
+from storax.samplers.driver import run, start_at
 from storax.samplers.health import warn_about
 from storax.samplers.nuts import Kernel, nuts
 from storax.samplers.posterior import Posterior
-from storax.samplers.settings import Settings, check_count, check_memory
+from storax.samplers.settings import Settings, check_count, check_driver, check_memory
 from storax.samplers.starting import find_starts
+from storax.samplers.trajectory import Draw
 from storax.sources import plain_errors
 from storax.staging import Staged, stage
 
@@ -37,16 +39,20 @@ def mcmc(
     num_warmup: int = 1000,
     num_samples: int = 1000,
     init: Mapping[str, Any] | None = None,
+    driver: str | None = None,
 ) -> Callable[..., Posterior]:
     """Draws from the posterior of a model.
 
     Args:
         model: a model; its latent sites must be continuous.
         kernel: default `sx.nuts()`.
-        num_chains: chains, at least 1; they run side by side.
+        num_chains: chains, at least 1.
         num_warmup: draws for adaptation, dropped; 0 needs a kernel with a step size.
         num_samples: draws kept of each chain, at least 1.
         init: name -> value, where chains start; sites left out start at random.
+        driver: "sequential", chains one after another in native code, "batched", one gradient of all chains at a time,
+            or None for the one that suits backend and model; both give the same draws, up to rounding.  The one that
+            was used is `post.attrs["driver"]`.
 
     Returns:
         `f(key, *args, **kwargs) -> Posterior`.  Called again with another key or other data of the same shapes, it
@@ -74,6 +80,7 @@ def mcmc(
         check_count("num_chains", num_chains, 1),
         check_count("num_warmup", num_warmup, 0),
         check_count("num_samples", num_samples, 1),
+        check_driver(driver),
     )
     start_values = _start_values(init)
 
@@ -105,7 +112,7 @@ class _Program:
     """The compiled parts of one (model, shapes, kernel, settings)."""
 
     def __init__(self, model: Model, staged: Staged, kernel: Kernel, settings: Settings) -> None:
-        self.settings = settings
+        self.settings, self.driver = settings, ""  # the driver is chosen when the program is traced
         kernel_tree = jax.tree.structure(kernel)
         handlers = jax.tree.structure(model.handlers)
         function, closed, out_tree = model.function, staged.closed, staged.out_tree
@@ -116,14 +123,15 @@ class _Program:
             return density_of(Model(function, jax.tree.unflatten(handlers, leaves)), skeleton._replace(arrays=arrays),
                            "sx.mcmc")  # fmt: skip
 
-        def evaluate(leaves: Any, arrays: Any, vectors: Any) -> Any:
-            return jax.vmap(jax.value_and_grad(density(leaves, arrays).of_vector))(vectors)
+        def evaluate(leaves: Any, arrays: Any, vectors: Any) -> Draw:
+            return start_at(density(leaves, arrays).of_vector, vectors)
 
-        def sample(leaves: Any, arrays: Any, kernel_leaves: Any, keys: Any, starts: Any) -> Any:
+        def sample(leaves: Any, arrays: Any, kernel_leaves: Any, keys: Any, starts: Draw) -> Any:
             d = density(leaves, arrays)
             kernel = jax.tree.unflatten(kernel_tree, kernel_leaves)
+            self.driver = choose_driver(settings.driver, d.of_vector, starts.position[0])
             result = run(d.of_vector, keys, starts, kernel=kernel, num_warmup=settings.num_warmup,
-                         num_samples=settings.num_samples)  # fmt: skip
+                         num_samples=settings.num_samples, driver=self.driver)  # fmt: skip
             flat = result.positions.reshape(settings.num_chains * settings.num_samples, d.size)
             named = _in_chunks(d.quantities, flat, 256)
             shape = result.positions.shape[:2]
@@ -150,6 +158,7 @@ class _Program:
             {n: np.asarray(x) for n, x in result.stats.items()},
             {n: np.asarray(x) for n, x in result.warmup_stats.items()},
             dims,
+            {"driver": self.driver},
         )
         empty = [
             i.site.label for i in density.sites.values() if i.site.observed and 0 in i.shape and not i.site.is_factor

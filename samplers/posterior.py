@@ -16,11 +16,12 @@ class Posterior(Mapping[str, np.ndarray]):
 
     Attributes:
         samples: name -> `[chain, draw, *shape]`, in program order.
-        stats: `lp`, `energy`, `diverging`, `tree_depth`, `reached_max_treedepth`, `n_steps`, `step_size` and
+        stats: `lp`, `energy`, `energy_error` (of the last step of a trajectory), `diverging`, `tree_depth`, `reached_max_treedepth`, `n_steps`, `step_size` and
             `acceptance_rate` (ArviZ's names), and `undefined` (diverging, since the density was nan); each
             `[chain, draw]`.
         warmup_stats: the same for the draws of the warm-up.
         dims: name -> names of the axes of one draw (those of `sx.plate`), None where there is none.
+        attrs: how it was made: "driver", the way chains were driven.
 
     >>> import storax as sx
     >>> post = sx.mcmc(lambda: sx.sample("x", sx.Normal(0.0, 1.0)), num_chains=2, num_samples=500)(0)
@@ -34,11 +35,13 @@ class Posterior(Mapping[str, np.ndarray]):
         stats: Mapping[str, np.ndarray] | None = None,
         warmup_stats: Mapping[str, np.ndarray] | None = None,
         dims: Mapping[str, tuple[str | None, ...]] | None = None,
+        attrs: Mapping[str, Any] | None = None,
     ) -> None:
         self.samples = dict(samples)
         self.stats = dict(stats or {})
         self.warmup_stats = dict(warmup_stats or {})
         self.dims = dict(dims or {})
+        self.attrs = dict(attrs or {})
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self.samples:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from storax.samplers.chains import TRIPS, Shelf, Supply, Walk, fresh, of_draws, of_trips, rows_at_hand, trip
+from storax.samplers.chains import TRIPS, Shelf, Walk, fresh, rows_at_hand, supply_of_draws, trip, with_uniforms
 from storax.samplers.integrators import ValueAndGrad
 from storax.samplers.metrics import AnyMetric
 from storax.samplers.storing import Store
@@ -52,24 +52,18 @@ def _shelf_of_draws(
     """As many draws as there are momenta at hand."""
     like = walk.draw.position
     rows = rows_at_hand(like.size)
-    first, end = walk.draws, jnp.minimum(end, walk.draws + rows)
-    noise, jitter = of_draws(key, walk, rows, kernel.jitter)
+    supply = supply_of_draws(key, walk, 1, kernel.jitter)
+    begun, end = walk.draws, jnp.minimum(end, supply.first + rows)
     shelf = Shelf.empty(rows, len(kernel.columns), like)
-    tree = fresh(kernel, metric, Supply(first, noise, jitter, jnp.zeros((TRIPS, 3), like.dtype)), walk)
-
-    def unfinished(walk: Walk) -> jax.Array:
-        return walk.draws < end
+    tree = fresh(kernel, metric, supply, walk)
 
     def stretch(carry: Any) -> Any:
-        walk, tree, shelf = carry
-        supply = Supply(first, noise, jitter, of_trips(key, walk))
-        step = partial(trip, value_and_grad, kernel, metric, supply, learns=first < num_warmup, stays=False)
-        _, *carry = lax.while_loop(
-            lambda c: (c[0] < TRIPS) & unfinished(c[1]),
-            lambda c: (c[0] + 1, *step(c[0], walk=c[1], tree=c[2], shelf=c[3])),
-            (jnp.zeros((), jnp.int32), walk, tree, shelf),
+        """As many trips as there are uniforms at hand."""
+        now = with_uniforms(supply, key, carry[0], 1)
+        step = partial(trip, value_and_grad, kernel, metric, now, begun < num_warmup, False)
+        return lax.while_loop(
+            lambda c: (c[0].trips < now.first_trip + TRIPS) & (c[0].draws < end), lambda c: step(*c), carry
         )
-        return tuple(carry)
 
-    walk, tree, shelf = lax.while_loop(lambda c: unfinished(c[0]), stretch, (walk, tree, shelf))
-    return walk, store.put(shelf, first, walk.draws - first, num_warmup)
+    walk, tree, shelf = lax.while_loop(lambda c: c[0].draws < end, stretch, (walk, tree, shelf))
+    return walk, store.put(shelf, supply.first, begun, walk.draws, num_warmup)

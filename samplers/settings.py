@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from storax.errors import ArgumentTypeError, SettingsError
+from storax.samplers.choosing import DRIVERS
 
-NUMBERS_OF_STATISTICS = 9  # a draw, warm-up included
+NUMBERS_OF_STATISTICS = 10  # a draw, warm-up included
 MOST_DRAWS = 2**30  # of a chain: they are counted with 32 bits
 
 
@@ -18,6 +19,7 @@ class Settings(NamedTuple):
     num_chains: int
     num_warmup: int
     num_samples: int
+    driver: str | None = None
 
 
 def check_count(name: str, value: Any, least: int) -> int:
@@ -33,6 +35,17 @@ def check_count(name: str, value: Any, least: int) -> int:
         limit = f"at least {least}" if value < least else "below 2**30"
         raise SettingsError(f"sx.mcmc: {name} must be {limit}, got {value}.")
     return int(value)
+
+
+def check_driver(driver: Any) -> str | None:
+    """A driver's name, or None.
+
+    Raises:
+        SettingsError: another name.
+    """
+    if driver not in (None, *DRIVERS):
+        raise SettingsError(f"sx.mcmc: driver must be 'sequential', 'batched' or None, got {driver!r}.")
+    return driver
 
 
 def check_memory(settings: Settings, density: Any, limit: float | None = None) -> None:

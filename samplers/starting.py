@@ -11,16 +11,17 @@ import numpy as np
 
 from storax.errors import InitializationError, ObservationError, UnknownNameError, nearest
 from storax.logprob import Density
+from storax.samplers.trajectory import Draw
 
 TRIES = 100
 
 
-def find_starts(density: Density, evaluate: Callable[..., Any], keys: jax.Array, init: Mapping[str, Any]) -> jax.Array:
+def find_starts(density: Density, evaluate: Callable[..., Draw], keys: jax.Array, init: Mapping[str, Any]) -> Draw:
     """One start per chain, `[chain, density.size]`: uniform in (-2, 2), again and again until one is good.
 
     Args:
         density: the model's.
-        evaluate: compiled `[chain, size] -> (log densities, gradients)`.
+        evaluate: compiled, positions `[chain, size]` with their log densities and gradients.
         keys: `[chain]`.
         init: values of some latent sites, the same for every chain; the others are random.
 
@@ -28,16 +29,15 @@ def find_starts(density: Density, evaluate: Callable[..., Any], keys: jax.Array,
         InitializationError: no good start in 100 tries; says which site is to blame.
     """
     _check_names(density, init)
-    starts = np.array(_propose(density, keys, 0, init))
-    good = _good(*evaluate(starts))
+    found = evaluate(np.asarray(_propose(density, keys, 0, init)))
     for attempt in range(1, TRIES):
+        good = _good(found)
         if good.all():
-            return jnp.asarray(starts)
+            return found
         fresh = np.asarray(_propose(density, keys, attempt, init))
-        starts = np.where(good[:, None], starts, fresh)
-        good = _good(*evaluate(starts))
-    bad = int(np.argmin(good))
-    raise InitializationError(_diagnosis(density, starts[bad], *[np.asarray(x)[bad] for x in evaluate(starts)]))
+        found = evaluate(np.where(good[:, None], found.position, fresh))
+    bad = int(np.argmin(_good(found)))
+    raise InitializationError(_diagnosis(density, *[np.asarray(x)[bad] for x in jax.tree.leaves(found)][:3]))
 
 
 def _propose(density: Density, keys: jax.Array, attempt: int, init: Mapping[str, Any]) -> jax.Array:
@@ -70,11 +70,11 @@ def _check_names(density: Density, init: Mapping[str, Any]) -> None:
         raise UnknownNameError(f"init: there is no latent site named {name!r}. {nearest(name, density.shapes)}")
 
 
-def _good(log_densities: Any, gradients: Any) -> np.ndarray:
-    return np.isfinite(np.asarray(log_densities)) & np.isfinite(np.asarray(gradients)).all(-1)
+def _good(starts: Draw) -> np.ndarray:
+    return np.isfinite(np.asarray(starts.log_density)) & np.isfinite(np.asarray(starts.gradient)).all(-1)
 
 
-def _diagnosis(density: Density, start: np.ndarray, log_density: Any, gradient: np.ndarray) -> str:
+def _diagnosis(density: Density, start: np.ndarray, gradient: np.ndarray, log_density: Any) -> str:
     vector = jnp.asarray(start)
     if np.isfinite(log_density):
         z = density.unflatten(jnp.asarray(gradient))

@@ -18,20 +18,23 @@ class Store(Pytree):
     stats: jax.Array  # [draw + row, column]
     history: jax.Array  # [age, 2, d]: positions and gradients of the warm-up; draw n is in row n % age
 
-    def put(self, shelf: Shelf, first: jax.Array, count: jax.Array, num_warmup: jax.Array) -> Store:
-        """With the draws `first`, ..., `first + count - 1` of one chain.
+    def put(
+        self, shelf: Shelf, first: jax.Array, begun: jax.Array, end: jax.Array, num_warmup: jax.Array
+    ) -> Store:
+        """With the draws `begun`, ..., `end - 1` of one chain, from a shelf whose row 0 is number `first`.
 
-        The rest of the shelf goes behind them, where the next draws will be.
+        What is in the rows behind them goes where the next draws will be.
         """
-        kept = jnp.maximum(first - num_warmup, 0)
-        numbers = first + jnp.arange(len(shelf.positions))
+        rows = len(shelf.positions)
+        numbers = begun + jnp.arange(rows)
+        shelf = jax.tree.map(lambda x: jnp.roll(x, first - begun, 0), shelf)
         age = len(self.history)
-        learns = (jnp.arange(len(numbers)) < count) & (first < num_warmup) & (numbers >= first + count - age)
+        learns = (numbers < end) & (begun < num_warmup) & (numbers >= end - age)
         slots = jnp.where(learns, numbers % max(age, 1), age)  # a slot that is none: dropped
         pairs = jnp.stack([shelf.positions, shelf.gradients], 1)
         return Store(
-            lax.dynamic_update_slice_in_dim(self.positions, shelf.positions, kept, 0),
-            lax.dynamic_update_slice_in_dim(self.stats, shelf.stats, first, 0),
+            lax.dynamic_update_slice_in_dim(self.positions, shelf.positions, jnp.maximum(begun - num_warmup, 0), 0),
+            lax.dynamic_update_slice_in_dim(self.stats, shelf.stats, begun, 0),
             self.history.at[slots].set(pairs, mode="drop") if age else self.history,
         )
 
