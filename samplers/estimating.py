@@ -16,7 +16,7 @@ from storax.samplers.metrics import AnyMetric, LowRank, Metric
 SHORTEST, LONGEST = 1e-10, 1e10  # variances, beyond which no posterior is taken to be
 KEPT = 2.0  # a direction is worth a vector of its own if it is this much longer or shorter
 LARGEST_SPAN = 512  # dimensions of a matrix that is still taken apart in no time
-RIDGE = 1e-5  # added to covariances, in units of the diagonal
+RIDGE, FEW = 1e-5, 0.1  # added to covariances, in units of the diagonal; to those of fewer draws than dimensions
 
 
 class Sample(Pytree):
@@ -32,7 +32,7 @@ class Sample(Pytree):
 
         def about_mean(rows: jax.Array) -> jax.Array:
             rows = jnp.where(self.weights[:, None] > 0, rows, 0)
-            return jnp.where(self.weights[:, None] > 0, rows - rows.sum(0) / count, 0)
+            return jnp.where(self.weights[:, None] > 0, rows - (rows.sum(0) / count)[None], 0)
 
         return Sample(about_mean(self.positions), about_mean(self.gradients), self.weights)
 
@@ -83,10 +83,11 @@ def low_rank(sample: Sample, otherwise: jax.Array, rank: int) -> LowRank:
     """
     scale = jnp.sqrt(diagonal(sample, otherwise))
     c, n = sample.centred(), jnp.maximum(sample.weights.sum() - 1, 1)
-    draws, forces = c.positions / scale, c.gradients * scale
+    draws, forces = c.positions / scale[None], c.gradients * scale[None]
     basis = _span(draws, forces, c.weights)  # [d, m]
     eye = jnp.eye(basis.shape[1], dtype=basis.dtype)
-    a, b = ((rows @ basis).T @ (rows @ basis) / n + RIDGE * eye for rows in (draws, forces))
+    ridge = jnp.where(n < 1.5 * len(eye), FEW, RIDGE)  # where one of the two knows nothing the other must not decide
+    a, b = ((rows @ basis).T @ (rows @ basis) / n + ridge * eye for rows in (draws, forces))
     values, vectors = jnp.linalg.eigh(_geometric_mean(a, b))
     order = jnp.argsort(-jnp.abs(jnp.log(jnp.maximum(values, 1e-12))))[:rank]
     values, vectors = values[order], basis @ vectors[:, order]
@@ -117,7 +118,7 @@ def _powers(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
     """M^1/2 and M^-1/2 of a symmetric positive matrix."""
     values, vectors = jnp.linalg.eigh(matrix)
     root = jnp.sqrt(jnp.maximum(values, jnp.finfo(values.dtype).tiny))
-    return (vectors * root) @ vectors.T, (vectors / root) @ vectors.T
+    return (vectors * root[None]) @ vectors.T, (vectors / root[None]) @ vectors.T
 
 
 def metric_of(sample: Sample, metric: AnyMetric) -> AnyMetric:

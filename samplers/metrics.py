@@ -83,8 +83,10 @@ class LowRank(Pytree):
         >>> jnp.allclose(two.inverse @ jnp.array([1.0, -1.0]), two.velocity(jnp.array([1.0, -1.0])))
         Array(True, dtype=bool)
         """
-        inner = jnp.eye(len(self.scale), dtype=self.scale.dtype) + (self.vectors * (self.values - 1)) @ self.vectors.T
-        return self.scale[:, None] * inner * self.scale
+        inner = (
+            jnp.eye(len(self.scale), dtype=self.scale.dtype) + (self.vectors * (self.values - 1)[None]) @ self.vectors.T
+        )
+        return self.scale[:, None] * inner * self.scale[None]
 
     @property
     def variances(self) -> jax.Array:

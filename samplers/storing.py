@@ -18,9 +18,7 @@ class Store(Pytree):
     stats: jax.Array  # [draw + row, column]
     history: jax.Array  # [age, 2, d]: positions and gradients of the warm-up; draw n is in row n % age
 
-    def put(
-        self, shelf: Shelf, first: jax.Array, begun: jax.Array, end: jax.Array, num_warmup: jax.Array
-    ) -> Store:
+    def put(self, shelf: Shelf, first: jax.Array, begun: jax.Array, end: jax.Array, num_warmup: jax.Array) -> Store:
         """With the draws `begun`, ..., `end - 1` of one chain, from a shelf whose row 0 is number `first`.
 
         What is in the rows behind them goes where the next draws will be.

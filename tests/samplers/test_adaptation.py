@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from storax.samplers.adaptation import DualAveraging, search, windows
+from storax.samplers.adaptation import DualAveraging, schedule, search
 
 
 @pytest.mark.parametrize("wanted", [0.6, 0.8, 0.95])
@@ -50,17 +50,20 @@ def test_search_ends_on_a_flat_density_and_on_a_cliff(log_ratio):
     assert done and np.isfinite(step) and step > 0
 
 
-def test_windows_are_those_of_stan():
-    assert windows(1000) == (75, (100, 150, 250, 450, 950))
-    assert windows(2000) == (75, (100, 150, 250, 450, 850, 1950))
-    assert windows(150) == (75, (100,))
-    assert windows(0) == (0, ())
+@pytest.mark.parametrize("n", [*range(400), 1000, 5000])
+def test_stages_fill_the_warmup_and_leave_room_for_the_step_size(n):
+    stages = schedule(n)
+    assert sum(stage.draws for stage in stages) == n and all(stage.draws > 0 for stage in stages)
+    if n >= 20:
+        assert stages[-1].used == 0 and stages[-1].draws >= 10 and all(stage.used for stage in stages[:-1])
+    seen = 0
+    for stage in stages:
+        seen += stage.draws
+        assert stage.used <= seen  # no draws before the first
 
 
-@pytest.mark.parametrize("n", [*range(20, 400, 7), 5000])
-def test_windows_double_and_leave_room(n):
-    first, ends = windows(n)
-    sizes = np.diff([first, *ends])
-    assert 0 < first < ends[0] and ends[-1] < n
-    assert (sizes[1:-1] == 2 * sizes[:-2]).all()
-    assert len(sizes) == 1 or sizes[-1] >= 2 * sizes[-2]
+def test_pooled_chains_agree():
+    states = jax.vmap(DualAveraging.start)(jnp.array([0.1, 0.4]))
+    pooled = states.pooled()
+    np.testing.assert_allclose(jnp.exp(pooled.log_step), [0.2, 0.2], rtol=1e-6)
+    assert (pooled.count == 0).all()

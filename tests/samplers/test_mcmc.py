@@ -53,6 +53,7 @@ def test_stats_have_arviz_names_and_shapes(post):
     names = {
         "lp",
         "energy",
+        "energy_error",
         "diverging",
         "undefined",
         "tree_depth",
@@ -67,7 +68,7 @@ def test_stats_have_arviz_names_and_shapes(post):
     assert post.stats["diverging"].dtype == bool and (post.stats["n_steps"] <= 2 ** post.stats["tree_depth"]).all()
     f = sx.unconstrain(conjugate)(y).log_density
     np.testing.assert_allclose(post.stats["lp"][1, 7], f({"mu": post["mu"][1, 7]}), rtol=1e-5)
-    assert (post.stats["step_size"] == post.stats["step_size"][:, :1]).all()
+    assert np.ptp(post.stats["step_size"]) < 0.3 * post.stats["step_size"].mean()  # jitter, by 10 % either way
     assert 0.7 < post.stats["acceptance_rate"].mean() < 0.97
 
 
@@ -103,7 +104,7 @@ def test_dimension_names():
 def test_same_key_same_draws_whatever_else(post):
     again = sx.mcmc(conjugate, **quick)(jax.random.key(0), np.asarray(y))
     np.testing.assert_array_equal(again["mu"], post["mu"])
-    other = sx.mcmc(conjugate, **quick)(1, y)
+    other = sx.mcmc(conjugate, **quick)(2, y)
     assert not np.any(other["mu"] == post["mu"])
 
 

@@ -20,6 +20,8 @@ from storax.samplers.nuts import Kernel, nuts
         ({"step_size": 0}, "step_size must be a positive number, got 0"),
         ({"step_size": -0.1}, "got -0.1"),
         ({"step_size": float("inf")}, "got inf"),
+        ({"jitter": 1.0}, "from 0 to below 1"),
+        ({"dense_mass": True, "low_rank_mass": True}, "not both"),
         ({"max_tree_depth": 0}, "between 1 and 20, got 0"),
         ({"max_tree_depth": 21}, "2\\*\\*max_tree_depth"),
         ({"inverse_mass_matrix": [1.0, -1.0]}, "must be positive"),
@@ -42,6 +44,8 @@ def test_settings_out_of_range_are_refused(settings, message):
         {"max_tree_depth": 10.0},
         {"max_tree_depth": True},
         {"dense_mass": 1},
+        {"low_rank_mass": "yes"},
+        {"jitter": "some"},
         {"inverse_mass_matrix": "diagonal"},
     ],
 )

@@ -79,7 +79,7 @@ def test_a_start_that_moves_the_support_of_another_site():
 
 def test_a_dense_metric_of_too_few_draws_is_no_nan():
     model = lambda: sx.sample("x", N(0.0, 100.0), shape=(30,))
-    post = sx.mcmc(model, sx.nuts(dense_mass=True), num_chains=2, num_warmup=300, num_samples=300)(0)
+    post = sx.mcmc(model, sx.nuts(dense_mass=True), num_chains=2, num_warmup=300, num_samples=600)(0)
     assert (post.stats["step_size"] > 0.05).all() and not post.stats["diverging"].any()
     assert abs(post["x"].std() / 100 - 1) < 0.1
 
