@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 
 OPTION = "xla_cpu_small_while_loop_byte_threshold"
-BYTES = 2**18  # the arrays of NUTS for some hundred parameters; loops over larger ones gain nothing
+BYTES = 2**20  # the arrays of NUTS for some hundred parameters and some thousand data
 OPT_OUT = "STORAX_TUNE_CPU"
 
 _log = logging.getLogger("storax")
@@ -28,7 +28,7 @@ def tune_cpu() -> bool:
     `import storax` calls this, unless the environment variable `STORAX_TUNE_CPU` is 0.  It sets an option of XLA in
     `XLA_FLAGS`, which is read once, when JAX first computes something: import storax before that.  The option applies
     to all programs of the process.  Results stay the same up to rounding; loops with large matrix products inside, if
-    they touch less than 256 kB, may become slower by half.
+    they touch less than 1 MB, may become slower by half.
 
     Returns:
         Whether small loops are native code now.  With False a line in the log "storax" says why.

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 from storax.jaxprs import equations, sub_jaxprs
+from storax.samplers.natively import without_scatters
 from storax.tuning import BYTES, loops_are_native
 
 DRIVERS = ("sequential", "batched")
@@ -33,7 +34,7 @@ def choose_driver(wanted: str | None, log_density: Callable[[jax.Array], jax.Arr
         return wanted
     if not loops_are_native():
         return "batched"
-    return "sequential" if _is_native(jax.make_jaxpr(jax.grad(log_density))(like)) else "batched"
+    return "sequential" if _is_native(jax.make_jaxpr(without_scatters(jax.grad(log_density)))(like)) else "batched"
 
 
 def _is_native(closed: Any) -> bool:

@@ -12,6 +12,7 @@ from jax import lax
 from storax.samplers.chains import TRIPS, Shelf, Walk, fresh, rows_at_hand, supply_of_draws, trip, with_uniforms
 from storax.samplers.integrators import ValueAndGrad
 from storax.samplers.metrics import AnyMetric
+from storax.samplers.natively import without_scatters
 from storax.samplers.storing import Store
 
 
@@ -31,6 +32,8 @@ def go_on(
         end: draws, warm-up included.
         num_warmup: draws of the warm-up.
     """
+
+    value_and_grad = without_scatters(value_and_grad)
 
     def one(c: Any, carry: tuple[Walk, Store]) -> tuple[Walk, Store]:
         walks, store = carry

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from storax import supports
-from storax.distributions.base import Distribution
+from storax.distributions.base import Distribution, promote
 from storax.distributions.chances import Chances, check_one_given, pass_nan, successes
 from storax.distributions.searching import quantile
+from storax.distributions.special import log_sigmoid
 from storax.supports import Support
 
 
@@ -44,6 +45,10 @@ class Bernoulli(Distribution):
         return successes(key, self._chances.p, (*shape, *self.batch_shape)).astype(self.dtype)
 
     def log_prob(self, value: Any) -> jax.Array:
+        if self.logits is not None:
+            x, logits = promote(value, self.logits)
+            score = log_sigmoid(jnp.where(x == 0, -logits, logits))
+            return pass_nan(x, jnp.where((x == 0) | (x == 1), score, -jnp.inf))
         x, chances = self._chances.beside(value)
         return pass_nan(x, jnp.where(x == 1, chances.log_p, jnp.where(x == 0, chances.log_q, -jnp.inf)))
 

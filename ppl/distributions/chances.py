@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from storax.distributions.base import promote
-from storax.distributions.special import probability, safe_log
+from storax.distributions.special import log_sigmoid, probability, safe_log
 from storax.errors import ParameterError
 
 
@@ -25,7 +25,7 @@ class Chances(NamedTuple):
         """Of a success; at probs 0 and 1 one logarithm is -inf, with a finite gradient."""
         if logits is not None:
             (x,) = promote(logits)
-            return cls(jax.nn.sigmoid(x), jax.nn.sigmoid(-x), jax.nn.log_sigmoid(x), jax.nn.log_sigmoid(-x))
+            return cls(jax.nn.sigmoid(x), jax.nn.sigmoid(-x), log_sigmoid(x), log_sigmoid(-x))
         p = probability(promote(probs)[0])
         one = p == 1
         return cls(p, 1 - p, safe_log(p), jnp.where(one, -jnp.inf, jnp.log1p(-jnp.where(one, 0.5, p))))

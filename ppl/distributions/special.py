@@ -40,6 +40,25 @@ def positive_or_nan(a: Any) -> jax.Array:
 
 
 @custom_rule
+def log_sigmoid(x: Any) -> jax.Array:
+    """log(1 / (1 + exp(-x))), with the slope sigmoid(-x) written by hand.
+
+    The exponential is shared with the slope; JAX's own goes by `logaddexp` and takes twice the time.
+
+    >>> log_sigmoid(jnp.float32(-200.0)).item(), jax.grad(log_sigmoid)(jnp.float32(-200.0)).item()
+    (-200.0, 1.0)
+    """
+    return jnp.minimum(x, 0) - jnp.log1p(jnp.exp(-jnp.abs(x)))
+
+
+@log_sigmoid.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    (x,), (dx,) = primals, tangents
+    small = jnp.exp(-jnp.abs(x))
+    return jnp.minimum(x, 0) - jnp.log1p(small), dx * jnp.where(x > 0, small, 1) / (1 + small)
+
+
+@custom_rule
 def quotient(x: Any, y: Any) -> jax.Array:
     """x / y, whose derivative divides twice by y: JAX's own multiplies by y^-2, which overflows for y = 1e-25.
 
