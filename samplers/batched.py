@@ -31,6 +31,8 @@ def go_on(
     uniforms_all = jax.vmap(lambda supply, key, walk: with_uniforms(supply, key, walk, 2))
     shelf = jax.vmap(lambda _: Shelf.empty(rows, len(kernel.columns), like))(walks.draws)
 
+    memory = jax.vmap(kernel.memory)(walks.draw.position)
+
     def unfinished(walks: Walk) -> jax.Array:
         return (walks.draws < end).any()
 
@@ -45,25 +47,25 @@ def go_on(
 
         def stretch(carry: Any) -> Any:
             """As many trips as there are uniforms at hand for the fastest chain."""
-            walks, trees, shelf = carry
+            walks, trees, memory, shelf = carry
             now = uniforms_all(supply, keys, walks)
 
-            def move(supply: Any, walk: Walk, tree: Any, shelf: Shelf) -> Any:
-                return trip(value_and_grad, kernel, metric, supply, learns, walk.draws >= end, walk, tree, shelf)
+            def move(supply: Any, walk: Walk, *rest: Any) -> Any:
+                return trip(value_and_grad, kernel, metric, supply, learns, walk.draws >= end, walk, *rest)
 
             def body(carry: Any) -> Any:
-                packed, shelf = carry
-                walks, trees, shelf = jax.vmap(move)(now, *packing.unpack(packed), shelf)
-                return packing.pack((walks, trees)), shelf
+                packed, *rest = carry
+                walks, trees, *rest = jax.vmap(move)(now, *packing.unpack(packed), *rest)
+                return packing.pack((walks, trees)), *rest
 
             def supplied(carry: Any) -> jax.Array:
                 walks, _ = packing.unpack(carry[0])
                 return stocked(walks) & (walks.trips - now.first_trip < 2 * TRIPS).all()
 
-            packed, shelf = lax.while_loop(supplied, body, (packing.pack((walks, trees)), shelf))
-            return *packing.unpack(packed), shelf
+            packed, *rest = lax.while_loop(supplied, body, (packing.pack((walks, trees)), memory, shelf))
+            return *packing.unpack(packed), *rest
 
-        walks, trees, full = lax.while_loop(lambda c: stocked(c[0]), stretch, (walks, trees, shelf))
+        walks, trees, _, full = lax.while_loop(lambda c: stocked(c[0]), stretch, (walks, trees, memory, shelf))
         store = jax.vmap(lambda s, *x: s.put(*x, num_warmup))(store, full, supply.first, begun, walks.draws)
         return walks, trees, store
 

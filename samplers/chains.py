@@ -109,8 +109,8 @@ def fresh(kernel: Any, metric: AnyMetric, supply: Supply, walk: Walk) -> Any:
 
 def trip(
     value_and_grad: ValueAndGrad, kernel: Any, metric: AnyMetric, supply: Supply, learns: jax.Array, stays: Any,
-walk: Walk, tree: Any, shelf: Shelf,
-) -> tuple[Walk, Any, Shelf]:  # fmt: skip
+walk: Walk, tree: Any, memory: Any, shelf: Shelf,
+) -> tuple[Walk, Any, Any, Shelf]:  # fmt: skip
     """One gradient.
 
     Args:
@@ -122,13 +122,15 @@ walk: Walk, tree: Any, shelf: Shelf,
         stays: whether the chain has done what was asked, and waits for others.
         walk: where the chain is.
         tree: its trajectory.
+        memory: the kernel's.
         shelf: for its draws.
     """
     row = walk.draws - supply.first
     uniforms = lax.dynamic_index_in_dim(supply.uniforms, walk.trips - supply.first_trip, 0, False)
     jitter = lax.dynamic_index_in_dim(supply.jitter, row, 0, False)
     step_size = jnp.where(walk.searching, walk.step_size, walk.step_size * jitter)
-    tree = kernel.extend(value_and_grad, metric, step_size, uniforms, walk.searching | stays, tree)
+    still = walk.searching | stays
+    tree, memory = kernel.extend(value_and_grad, metric, step_size, uniforms, still, tree, memory)
     info = kernel.describe(tree, step_size)
     stats = jnp.stack([getattr(info, name).astype(shelf.stats.dtype) for name in kernel.columns])
     shelf = shelf.put(row, tree.draw, stats)
@@ -140,7 +142,7 @@ walk: Walk, tree: Any, shelf: Shelf,
         return new, fresh(kernel, metric, supply, new)
 
     walk, tree = lax.cond(tree.done, complete, lambda: (walk, tree))
-    return walk, tree, shelf
+    return walk, tree, memory, shelf
 
 
 def _search(walk: Walk, log_ratio: jax.Array) -> Walk:

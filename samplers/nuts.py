@@ -107,31 +107,35 @@ class Kernel(Pytree):
         metric = Metric.of(state.inverse_mass_matrix)
         of_momentum, of_tree = jax.random.split(key)
 
-        def grow(tree: Tree) -> Tree:
-            uniforms = jax.random.uniform(jax.random.fold_in(of_tree, tree.steps), (3,), flat.dtype)
-            return self.extend(value_and_grad, metric, state.step_size, uniforms, False, tree)
+        def grow(carry: Any) -> Any:
+            uniforms = jax.random.uniform(jax.random.fold_in(of_tree, carry[0].steps), (3,), flat.dtype)
+            return self.extend(value_and_grad, metric, state.step_size, uniforms, False, *carry)
 
         start = Draw(flat, _flatten(state.gradient)[0], state.log_density, state.log_density)
         tree = self.begin(metric, jax.random.normal(of_momentum, flat.shape, flat.dtype), start)
-        tree = lax.while_loop(lambda tree: ~tree.done, grow, tree)
+        tree, _ = lax.while_loop(lambda carry: ~carry[0].done, grow, (tree, self.memory(flat)))
         draw = tree.draw
         new = State(unflatten(draw.position), draw.log_density, unflatten(draw.gradient), state.step_size,
                     state.inverse_mass_matrix)  # fmt: skip
         return new, self.describe(tree, state.step_size)
 
+    def memory(self, like: jax.Array) -> jax.Array:
+        """What a trajectory notes down besides; it is not emptied between two."""
+        return jnp.zeros((self.max_tree_depth, 3, like.size), like.dtype)
+
     def begin(self, metric: AnyMetric, noise: jax.Array, draw: Draw) -> Tree:
         """A trajectory of one point; `noise` is `[d]` standard normal."""
-        return begin(metric, noise, draw, jnp.zeros((self.max_tree_depth, 3, noise.size), noise.dtype))
+        return begin(metric, noise, draw)
 
     def extend(
         self, value_and_grad: ValueAndGrad, metric: AnyMetric, step_size: jax.Array, uniforms: jax.Array, still: Any,
-        tree: Tree,
-    ) -> Tree:  # fmt: skip
+        tree: Tree, memory: jax.Array,
+    ) -> tuple[Tree, jax.Array]:  # fmt: skip
         """One leaf more, which is the only one and no draw if the chain is to be `still`."""
         if still is not False:
             uniforms = uniforms.at[1].set(jnp.where(still, jnp.inf, uniforms[1]))  # never below a ratio of weights
         limit = self.max_tree_depth if still is False else jnp.where(still, 1, self.max_tree_depth)
-        return extend(value_and_grad, metric, step_size, uniforms, limit, tree)
+        return extend(value_and_grad, metric, step_size, uniforms, limit, tree, memory)
 
     def describe(self, tree: Tree, step_size: jax.Array) -> Info:
         """The statistics of a trajectory."""

@@ -68,5 +68,6 @@ def _shelf_of_draws(
             lambda c: (c[0].trips < now.first_trip + TRIPS) & (c[0].draws < end), lambda c: step(*c), carry
         )
 
-    walk, tree, shelf = lax.while_loop(lambda c: c[0].draws < end, stretch, (walk, tree, shelf))
+    carry = walk, tree, kernel.memory(like), shelf
+    walk, _, _, shelf = lax.while_loop(lambda c: c[0].draws < end, stretch, carry)
     return walk, store.put(shelf, supply.first, begun, walk.draws, num_warmup)

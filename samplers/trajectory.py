@@ -42,7 +42,6 @@ class Tree(Pytree):
     sub_weight: jax.Array
     rho: jax.Array  # [d], sum of the tree's momenta
     sub_rho: jax.Array  # [d]
-    stack: jax.Array  # [max_depth, 3, d]: of a leaf its momentum, the sub-tree's rho with it, the momentum before it
     log_density: jax.Array  # at the start
     kinetic: jax.Array  # at the start
     side: jax.Array  # 1 forward, -1 backward
@@ -57,7 +56,7 @@ class Tree(Pytree):
     done: jax.Array
 
 
-def begin(metric: AnyMetric, noise: jax.Array, draw: Draw, stack: jax.Array) -> Tree:
+def begin(metric: AnyMetric, noise: jax.Array, draw: Draw) -> Tree:
     """A trajectory of one point: the last draw, with a new momentum.
 
     The first doubling goes forward.  Since p and -p are equally likely, this gives the same law of the next position
@@ -67,7 +66,6 @@ def begin(metric: AnyMetric, noise: jax.Array, draw: Draw, stack: jax.Array) -> 
         metric: of the momenta.
         noise: `[d]` standard normal numbers.
         draw: where to start; its weight does not matter.
-        stack: `[max_depth, 3, d]`, of any content.
     """
     momentum = metric.momentum(noise)
     point = Point(draw.position, momentum, draw.gradient)
@@ -76,15 +74,16 @@ def begin(metric: AnyMetric, noise: jax.Array, draw: Draw, stack: jax.Array) -> 
     no = jnp.zeros((), bool)
     return Tree(
         front=point, back=point, draw=draw, candidate=draw, weight=zero, sub_weight=zero, rho=momentum,
-        sub_rho=jnp.zeros_like(momentum), stack=stack, log_density=draw.log_density, kinetic=0.5 * noise @ noise,
+        sub_rho=jnp.zeros_like(momentum), log_density=draw.log_density, kinetic=0.5 * noise @ noise,
         side=zero + 1, leaf=none, depth=none, steps=none, acceptance=zero, error=zero, diverging=no,
         undefined=no, deepest=no, done=no,
     )  # fmt: skip
 
 
 def extend(
-    value_and_grad: ValueAndGrad, metric: AnyMetric, step_size: jax.Array, uniforms: jax.Array, limit: Any, tree: Tree
-) -> Tree:
+    value_and_grad: ValueAndGrad, metric: AnyMetric, step_size: jax.Array, uniforms: jax.Array, limit: Any, tree: Tree,
+    stack: jax.Array,
+) -> tuple[Tree, jax.Array]:
     """One leaf more: one leapfrog, one gradient.
 
     Args:
@@ -92,8 +91,10 @@ def extend(
         metric: of the momenta.
         step_size: scalar, positive.
         uniforms: `[3]` in [0, 1): picks within the sub-tree, between tree and sub-tree, and the next side.
-        limit: doublings allowed, at most `len(tree.stack)`.
+        limit: doublings allowed, at most `len(stack)`.
         tree: not `done`.
+        stack: `[max_depth, 3, d]`, of a leaf its momentum, the sub-tree's rho with it, the momentum before it; of any
+            content when a tree begins.  It is kept apart from the tree: branches would copy it.
     """
     front, log_density = leapfrog(value_and_grad, metric, tree.front, tree.side * step_size)
     # Differences to the start: in 32 bits an energy of 1e5 would leave two digits.
@@ -108,17 +109,17 @@ def extend(
     sub_rho = jnp.where(first, 0, tree.sub_rho) + front.momentum
     row = lax.population_count(tree.leaf)
     record = jnp.stack([front.momentum, sub_rho, tree.front.momentum])
-    stack = lax.dynamic_update_slice_in_dim(tree.stack, record[None], row, 0)
+    stack = lax.dynamic_update_slice_in_dim(stack, record[None], row, 0)
 
     full = tree.leaf + 1 == 1 << tree.depth
-    sub_turned, turned = _turns(metric, tree.replace(stack=stack), front.momentum, sub_rho, full)
+    sub_turned, turned = _turns(metric, tree, stack, front.momentum, sub_rho, full)
     bad = diverging | sub_turned
     tree = tree.replace(
-        front=front, candidate=candidate, sub_weight=sub_weight, sub_rho=sub_rho, stack=stack, leaf=tree.leaf + 1,
+        front=front, candidate=candidate, sub_weight=sub_weight, sub_rho=sub_rho, leaf=tree.leaf + 1,
         steps=tree.steps + 1, acceptance=tree.acceptance + jnp.minimum(1, jnp.exp(weight)), error=weight,
         diverging=diverging, undefined=jnp.isnan(log_density),
     )  # fmt: skip
-    return lax.cond(full | bad, lambda: _close(tree, bad, turned, uniforms, limit), lambda: tree)
+    return lax.cond(full | bad, lambda: _close(tree, bad, turned, uniforms, limit), lambda: tree), stack
 
 
 def _close(tree: Tree, bad: jax.Array, turned: jax.Array, uniforms: jax.Array, limit: Any) -> Tree:
@@ -136,7 +137,7 @@ def _close(tree: Tree, bad: jax.Array, turned: jax.Array, uniforms: jax.Array, l
 
 
 def _turns(
-    metric: AnyMetric, tree: Tree, last: jax.Array, rho: jax.Array, full: jax.Array
+    metric: AnyMetric, tree: Tree, stack: jax.Array, last: jax.Array, rho: jax.Array, full: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Whether a sub-tree that is complete with this leaf turns, and whether the doubled tree does.
 
@@ -144,10 +145,9 @@ def _turns(
     0b111 the pair (6, 7), (4..7) and (0..7).  The halves of the smallest start in the last two rows of the stack, those
     of the next in the two before.  When the sub-tree is full, the tree and the sub-tree are two halves as well.
     """
-    stack, leaf = tree.stack, tree.leaf
     whole = jnp.stack([tree.back.momentum, tree.back.momentum - tree.rho])
-    top = lax.population_count(leaf)
-    ones = lax.population_count((leaf ^ (leaf + 1)) >> 1)
+    top = lax.population_count(tree.leaf)
+    ones = lax.population_count((tree.leaf ^ (tree.leaf + 1)) >> 1)
     bottom = jnp.where(full, 0, top - ones + 1)
 
     def check(carry: Any) -> Any:

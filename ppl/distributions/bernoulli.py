@@ -46,9 +46,12 @@ class Bernoulli(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         if self.logits is not None:
+            # What is asked of the value alone is a number to multiply by and one to add: a loop over logits, with the
+            # values given, asks nothing and stores no masks.
             x, logits = promote(value, self.logits)
-            score = log_sigmoid(jnp.where(x == 0, -logits, logits))
-            return pass_nan(x, jnp.where((x == 0) | (x == 1), score, -jnp.inf))
+            sign = jnp.where(x == 0, -1.0, 1.0).astype(logits.dtype)
+            outside = pass_nan(x, jnp.where((x == 0) | (x == 1), 0.0, -jnp.inf)).astype(logits.dtype)
+            return log_sigmoid(sign * logits) + outside
         x, chances = self._chances.beside(value)
         return pass_nan(x, jnp.where(x == 1, chances.log_p, jnp.where(x == 0, chances.log_q, -jnp.inf)))
 

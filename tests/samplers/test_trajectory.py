@@ -81,12 +81,12 @@ class Reference:
 
 def grow(f, metric, step_size, uniforms, max_depth, q, noise):
     value, gradient = jax.value_and_grad(f)(q)
-    tree = begin(metric, noise, Draw(q, gradient, value, value), jnp.zeros((max_depth, 3, len(q)), q.dtype))
+    start = begin(metric, noise, Draw(q, gradient, value, value)), jnp.zeros((max_depth, 3, len(q)), q.dtype)
 
-    def body(tree):
-        return extend(jax.value_and_grad(f), metric, step_size, uniforms[tree.steps], max_depth, tree)
+    def body(carry):
+        return extend(jax.value_and_grad(f), metric, step_size, uniforms[carry[0].steps], max_depth, *carry)
 
-    return jax.lax.while_loop(lambda tree: ~tree.done, body, tree)
+    return jax.lax.while_loop(lambda carry: ~carry[0].done, body, start)[0]
 
 
 @pytest.mark.parametrize("step_size, max_depth", [(0.4, 10), (0.05, 10), (0.02, 4), (1.3, 1)])
