@@ -12,7 +12,7 @@ from typing import Any
 import jax
 from jax import lax
 
-from storax.samplers.chains import TRIPS, Shelf, Walk, fresh, rows_at_hand, supply_of_draws, trip, with_uniforms
+from storax.samplers.chains import TRIPS, Shelf, Walk, complete, fresh, leaf, rows_at_hand, supply_of_draws, with_uniforms
 from storax.samplers.integrators import ValueAndGrad
 from storax.samplers.metrics import AnyMetric
 from storax.samplers.packing import Packing
@@ -50,8 +50,11 @@ def go_on(
             walks, trees, memory, shelf = carry
             now = uniforms_all(supply, keys, walks)
 
-            def move(supply: Any, walk: Walk, *rest: Any) -> Any:
-                return trip(value_and_grad, kernel, metric, supply, learns, walk.draws >= end, walk, *rest)
+            def move(supply: Any, walk: Walk, tree: Any, memory: Any, shelf: Shelf) -> Any:
+                stays = walk.draws >= end
+                walk, tree, memory = leaf(value_and_grad, kernel, metric, supply, stays, walk, tree, memory)
+                walk, tree, shelf = complete(kernel, metric, supply, learns, stays, walk, tree, shelf)
+                return walk, tree, memory, shelf
 
             def body(carry: Any) -> Any:
                 packed, *rest = carry

@@ -40,10 +40,7 @@ class Supply(Pytree):
 
 
 class Shelf(Pytree):
-    """Where a chain puts its draws, until they are stored; row 0 is draw number `Supply.first`.
-
-    A row is written at every trip until its draw is complete: that costs less than to ask whether it is.
-    """
+    """Where a chain puts its draws, until they are stored; row 0 is draw number `Supply.first`."""
 
     positions: jax.Array  # [row, d]
     gradients: jax.Array  # [row, d]
@@ -107,42 +104,52 @@ def fresh(kernel: Any, metric: AnyMetric, supply: Supply, walk: Walk) -> Any:
     return kernel.begin(metric, noise, walk.draw)
 
 
-def trip(
-    value_and_grad: ValueAndGrad, kernel: Any, metric: AnyMetric, supply: Supply, learns: jax.Array, stays: Any,
-walk: Walk, tree: Any, memory: Any, shelf: Shelf,
-) -> tuple[Walk, Any, Any, Shelf]:  # fmt: skip
-    """One gradient.
+def leaf(
+    value_and_grad: ValueAndGrad, kernel: Any, metric: AnyMetric, supply: Supply, stays: Any, walk: Walk, tree: Any,
+    memory: Any,
+) -> tuple[Walk, Any, Any]:  # fmt: skip
+    """One gradient: the trajectory grows by a leaf.
 
     Args:
         value_and_grad: of the log density.
-        kernel: its `begin`, `extend` and `describe`.
+        kernel: its `extend`.
         metric: of the momenta.
         supply: random numbers.
-        learns: whether the step size is adapted.
         stays: whether the chain has done what was asked, and waits for others.
         walk: where the chain is.
-        tree: its trajectory.
+        tree: its trajectory, not complete.
         memory: the kernel's.
-        shelf: for its draws.
     """
-    row = walk.draws - supply.first
     uniforms = lax.dynamic_index_in_dim(supply.uniforms, walk.trips - supply.first_trip, 0, False)
-    jitter = lax.dynamic_index_in_dim(supply.jitter, row, 0, False)
-    step_size = jnp.where(walk.searching, walk.step_size, walk.step_size * jitter)
     still = walk.searching | stays
-    tree, memory = kernel.extend(value_and_grad, metric, step_size, uniforms, still, tree, memory)
-    info = kernel.describe(tree, step_size)
-    stats = jnp.stack([getattr(info, name).astype(shelf.stats.dtype) for name in kernel.columns])
-    shelf = shelf.put(row, tree.draw, stats)
-    walk = walk.replace(trips=walk.trips + jnp.where(stays, 0, 1))
+    tree, memory = kernel.extend(value_and_grad, metric, _step_size(supply, walk), uniforms, still, tree, memory)
+    return walk.replace(trips=walk.trips + jnp.where(stays, 0, 1)), tree, memory
 
-    def complete() -> tuple[Walk, Any]:
+
+def complete(
+    kernel: Any, metric: AnyMetric, supply: Supply, learns: jax.Array, stays: Any, walk: Walk, tree: Any, shelf: Shelf
+) -> tuple[Walk, Any, Shelf]:
+    """If the trajectory is complete it becomes a draw, and the next one begins.
+
+    The shelf is written to in any case, and again until the draw is complete: that costs less than to copy it in a
+    branch.
+    """
+    info = kernel.describe(tree, _step_size(supply, walk))
+    stats = jnp.stack([getattr(info, name).astype(shelf.stats.dtype) for name in kernel.columns])
+    shelf = shelf.put(walk.draws - supply.first, tree.draw, stats)
+
+    def anew() -> tuple[Walk, Any]:
         new = lax.cond(walk.searching, lambda: _search(walk, tree.error), lambda: _draw(kernel, walk, tree, learns))
         new = choose(stays, walk, new) if stays is not False else new
         return new, fresh(kernel, metric, supply, new)
 
-    walk, tree = lax.cond(tree.done, complete, lambda: (walk, tree))
-    return walk, tree, memory, shelf
+    walk, tree = lax.cond(tree.done, anew, lambda: (walk, tree))
+    return walk, tree, shelf
+
+
+def _step_size(supply: Supply, walk: Walk) -> jax.Array:
+    jitter = lax.dynamic_index_in_dim(supply.jitter, walk.draws - supply.first, 0, False)
+    return jnp.where(walk.searching, walk.step_size, walk.step_size * jitter)
 
 
 def _search(walk: Walk, log_ratio: jax.Array) -> Walk:

@@ -18,7 +18,7 @@ from storax.pytrees import Pytree, static
 from storax.samplers.metrics import Metric
 from storax.samplers.integrators import ValueAndGrad
 from storax.samplers.metrics import AnyMetric
-from storax.samplers.trajectory import Draw, Tree, begin, extend
+from storax.samplers.trajectory import Draw, Leaf, Tree, begin, extend
 from storax.sources import plain_errors
 
 LogDensity = Callable[[Any], jax.Array]
@@ -119,9 +119,9 @@ class Kernel(Pytree):
                     state.inverse_mass_matrix)  # fmt: skip
         return new, self.describe(tree, state.step_size)
 
-    def memory(self, like: jax.Array) -> jax.Array:
+    def memory(self, like: jax.Array) -> Leaf:
         """What a trajectory notes down besides; it is not emptied between two."""
-        return jnp.zeros((self.max_tree_depth, 3, like.size), like.dtype)
+        return Leaf.room(self.max_tree_depth, like)
 
     def begin(self, metric: AnyMetric, noise: jax.Array, draw: Draw) -> Tree:
         """A trajectory of one point; `noise` is `[d]` standard normal."""
@@ -129,8 +129,8 @@ class Kernel(Pytree):
 
     def extend(
         self, value_and_grad: ValueAndGrad, metric: AnyMetric, step_size: jax.Array, uniforms: jax.Array, still: Any,
-        tree: Tree, memory: jax.Array,
-    ) -> tuple[Tree, jax.Array]:  # fmt: skip
+        tree: Tree, memory: Leaf,
+    ) -> tuple[Tree, Leaf]:  # fmt: skip
         """One leaf more, which is the only one and no draw if the chain is to be `still`."""
         if still is not False:
             uniforms = uniforms.at[1].set(jnp.where(still, jnp.inf, uniforms[1]))  # never below a ratio of weights

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from storax.samplers.chains import TRIPS, Shelf, Walk, fresh, rows_at_hand, supply_of_draws, trip, with_uniforms
+from storax.samplers.chains import TRIPS, Shelf, Walk, complete, fresh, leaf, rows_at_hand, supply_of_draws, with_uniforms
 from storax.samplers.integrators import ValueAndGrad
 from storax.samplers.metrics import AnyMetric
 from storax.samplers.natively import without_scatters
@@ -60,13 +60,21 @@ def _shelf_of_draws(
     shelf = Shelf.empty(rows, len(kernel.columns), like)
     tree = fresh(kernel, metric, supply, walk)
 
+    learns = begun < num_warmup
+
     def stretch(carry: Any) -> Any:
-        """As many trips as there are uniforms at hand."""
+        """As many leaves as there are uniforms at hand."""
         now = with_uniforms(supply, key, carry[0], 1)
-        step = partial(trip, value_and_grad, kernel, metric, now, begun < num_warmup, False)
-        return lax.while_loop(
-            lambda c: (c[0].trips < now.first_trip + TRIPS) & (c[0].draws < end), lambda c: step(*c), carry
-        )
+        supplied = lambda walk: walk.trips < now.first_trip + TRIPS  # noqa: E731
+
+        def trajectory(carry: Any) -> Any:
+            *carry, shelf = carry
+            grow = partial(leaf, value_and_grad, kernel, metric, now, False)
+            walk, tree, memory = lax.while_loop(lambda c: ~c[1].done & supplied(c[0]), lambda c: grow(*c), tuple(carry))
+            walk, tree, shelf = complete(kernel, metric, now, learns, False, walk, tree, shelf)
+            return walk, tree, memory, shelf
+
+        return lax.while_loop(lambda c: supplied(c[0]) & (c[0].draws < end), trajectory, carry)
 
     carry = walk, tree, kernel.memory(like), shelf
     walk, _, _, shelf = lax.while_loop(lambda c: c[0].draws < end, stretch, carry)

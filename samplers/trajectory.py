@@ -56,6 +56,23 @@ class Tree(Pytree):
     done: jax.Array
 
 
+class Leaf(Pytree):
+    """What is noted down of a leaf, for the sub-trees that it is the first one of.
+
+    Three arrays, not one: XLA writes an array that is put together element by element, and asks at each from which.
+    """
+
+    momentum: jax.Array  # [d]
+    rho: jax.Array  # [d], of the sub-tree so far, with it
+    before: jax.Array  # [d], the momentum before it
+
+    @staticmethod
+    def room(depth: int, like: jax.Array) -> Leaf:
+        """A stack of leaves `[depth]`."""
+        rows = jnp.zeros((depth, like.size), like.dtype)
+        return Leaf(rows, rows, rows)
+
+
 def begin(metric: AnyMetric, noise: jax.Array, draw: Draw) -> Tree:
     """A trajectory of one point: the last draw, with a new momentum.
 
@@ -82,8 +99,8 @@ def begin(metric: AnyMetric, noise: jax.Array, draw: Draw) -> Tree:
 
 def extend(
     value_and_grad: ValueAndGrad, metric: AnyMetric, step_size: jax.Array, uniforms: jax.Array, limit: Any, tree: Tree,
-    stack: jax.Array,
-) -> tuple[Tree, jax.Array]:
+    stack: Leaf,
+) -> tuple[Tree, Leaf]:
     """One leaf more: one leapfrog, one gradient.
 
     Args:
@@ -91,10 +108,10 @@ def extend(
         metric: of the momenta.
         step_size: scalar, positive.
         uniforms: `[3]` in [0, 1): picks within the sub-tree, between tree and sub-tree, and the next side.
-        limit: doublings allowed, at most `len(stack)`.
+        limit: doublings allowed, at most the length of `stack`.
         tree: not `done`.
-        stack: `[max_depth, 3, d]`, of a leaf its momentum, the sub-tree's rho with it, the momentum before it; of any
-            content when a tree begins.  It is kept apart from the tree: branches would copy it.
+        stack: leaves, `[max_depth]` of them; of any content when a tree begins.  It is kept apart from the tree:
+            branches would copy it.
     """
     front, log_density = leapfrog(value_and_grad, metric, tree.front, tree.side * step_size)
     # Differences to the start: in 32 bits an energy of 1e5 would leave two digits.
@@ -108,8 +125,8 @@ def extend(
     candidate = choose(pick, Draw(front.position, front.gradient, log_density, weight), tree.candidate)
     sub_rho = jnp.where(first, 0, tree.sub_rho) + front.momentum
     row = lax.population_count(tree.leaf)
-    record = jnp.stack([front.momentum, sub_rho, tree.front.momentum])
-    stack = lax.dynamic_update_slice_in_dim(stack, record[None], row, 0)
+    record = Leaf(front.momentum, sub_rho, tree.front.momentum)
+    stack = jax.tree.map(lambda x, y: lax.dynamic_update_slice_in_dim(x, y[None], row, 0), stack, record)
 
     full = tree.leaf + 1 == 1 << tree.depth
     sub_turned, turned = _turns(metric, tree, stack, front.momentum, sub_rho, full)
@@ -137,7 +154,7 @@ def _close(tree: Tree, bad: jax.Array, turned: jax.Array, uniforms: jax.Array, l
 
 
 def _turns(
-    metric: AnyMetric, tree: Tree, stack: jax.Array, last: jax.Array, rho: jax.Array, full: jax.Array
+    metric: AnyMetric, tree: Tree, stack: Leaf, last: jax.Array, rho: jax.Array, full: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Whether a sub-tree that is complete with this leaf turns, and whether the doubled tree does.
 
@@ -145,35 +162,40 @@ def _turns(
     0b111 the pair (6, 7), (4..7) and (0..7).  The halves of the smallest start in the last two rows of the stack, those
     of the next in the two before.  When the sub-tree is full, the tree and the sub-tree are two halves as well.
     """
-    whole = jnp.stack([tree.back.momentum, tree.back.momentum - tree.rho])
+    whole = Leaf(tree.back.momentum, tree.back.momentum - tree.rho, tree.back.momentum)
     top = lax.population_count(tree.leaf)
     ones = lax.population_count((tree.leaf ^ (tree.leaf + 1)) >> 1)
     bottom = jnp.where(full, 0, top - ones + 1)
 
     def check(carry: Any) -> Any:
         row, _ = carry
-        pair = lax.dynamic_slice_in_dim(stack, jnp.maximum(row - 1, 0), 2) if len(stack) > 1 else stack
-        right = jnp.where(row > 0, pair[-1], pair[0])
-        left = jnp.where(row > 0, pair[0, :2], whole)
-        turned = _merge_turns(metric, left, right, last, rho)
+        at = lambda i: jax.tree.map(lambda x: lax.dynamic_index_in_dim(x, i, 0, False), stack)  # noqa: E731
+        left = jax.tree.map(lambda a, b: jnp.where(row > 0, a, b), at(jnp.maximum(row - 1, 0)), whole)
+        turned = _merge_turns(metric, left, at(row), last, rho)
         return jnp.where(turned, row, row - 1), turned
 
     row, turned = lax.while_loop(lambda c: (c[0] >= bottom) & ~c[1], check, (top, jnp.zeros((), bool)))
     return turned & (row > 0), turned & (row == 0)
 
 
-def _merge_turns(metric: AnyMetric, left: jax.Array, right: jax.Array, last: jax.Array, rho: jax.Array) -> jax.Array:
+def _merge_turns(metric: AnyMetric, left: Leaf, right: Leaf, last: jax.Array, rho: jax.Array) -> jax.Array:
     """The generalised U-turn criterion of two adjacent halves a..m and n..b, and across their seam.
 
     Betancourt 2017, appendix A.4.2, for a..b; for a..n and m..b Stan's pull request 2800 (2019): without the two, a
     trajectory of nearly a full period of a normal target goes unnoticed.
+
+    Args:
+        metric: of the momenta.
+        left: a, the first leaf of the earlier half.
+        right: n, the first leaf of the later half.
+        last: the momentum of b.
+        rho: the sum of momenta up to b.
     """
-    a, before_a = left[0], left[1] - left[0]
-    n, to_n, m = right
+    before_a = left.rho - left.momentum
     return (
-        turning(metric, a, last, rho - before_a)
-        | turning(metric, a, n, to_n - before_a)
-        | turning(metric, m, last, rho - to_n + n + m)
+        turning(metric, left.momentum, last, rho - before_a)
+        | turning(metric, left.momentum, right.momentum, right.rho - before_a)
+        | turning(metric, right.before, last, rho - right.rho + right.momentum + right.before)
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from storax.samplers.metrics import Metric
-from storax.samplers.trajectory import Draw, begin, extend, turning
+from storax.samplers.trajectory import Draw, Leaf, begin, extend, turning
 
 SCALES = np.array([1.0, 0.7, 2.0])
 
@@ -81,7 +81,7 @@ class Reference:
 
 def grow(f, metric, step_size, uniforms, max_depth, q, noise):
     value, gradient = jax.value_and_grad(f)(q)
-    start = begin(metric, noise, Draw(q, gradient, value, value)), jnp.zeros((max_depth, 3, len(q)), q.dtype)
+    start = begin(metric, noise, Draw(q, gradient, value, value)), Leaf.room(max_depth, q)
 
     def body(carry):
         return extend(jax.value_and_grad(f), metric, step_size, uniforms[carry[0].steps], max_depth, *carry)
