@@ -170,6 +170,8 @@ def _periodic(inverse: Any, first: float, rising: bool) -> Any:
         from storax.logprob.deriving.images import Image
 
         law = step.inputs[place].law
+        if law is None:
+            refuse("goes up and down without end, and the range of its argument is not known")
         low, high = Image.of(law).ends
         if not known_all(lambda a, b: np.isfinite(b - a) & (b - a < 200), low, high):
             refuse("goes up and down without end, and the range of its argument is not known to be bounded")

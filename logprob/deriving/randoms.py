@@ -34,9 +34,11 @@ class Random:
         gaussian: set if all elements are affine functions of normal draws.
         affine: of which draws the whole is an affine function (they need not be normal).
         push: value -> values of operands, if those follow from it.
+        fork: value -> all values of the operand that it may come from, one more axis in front, and log densities.
         joint: value -> density of all entries together, if these depend on each other.
         alike: are all elements known to have one law?
         smooth: True if all elements are continuous, False if all have masses, None if neither.
+        made: the equation that made it, which tells what several of one origin have to do with each other.
     """
 
     shape: tuple[int, ...]
@@ -50,6 +52,8 @@ class Random:
     smooth: bool | None = None
     joint: Callable[[Any], Any] | None = None
     alike: bool = False
+    fork: Callable[[Any], tuple[int, Any, Any]] | None = None
+    made: Step | None = None
 
 
 @dataclasses.dataclass

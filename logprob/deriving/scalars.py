@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.errors import NotMeasurable
-from storax.logprob.deriving import algebra, monotone
+from storax.logprob.deriving import algebra, monotone, preimages
 from storax.logprob.deriving.cutting import SPECIAL
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.images import Image, is_smooth, mapped
@@ -29,7 +29,7 @@ def elementwise(step: Step) -> Random:
     deps = step.elementwise()
     gaussian = linear(step)
     randoms = step.randoms
-    law, why, push = None, "", None
+    law, why, push, fork = None, "", None, None
     if step.name == "mul" and any(known_all(lambda c, z: c == z, c, 0.0) for c in only_known(step)):
         return step.random(deps, law=point(jnp.zeros(step.shape, step.aval.dtype)), smooth=False)
     try:
@@ -39,10 +39,11 @@ def elementwise(step: Step) -> Random:
     if law is None and gaussian is not None and deps.independent and (len(randoms) > 1 or randoms[0].law is None):
         law = algebra.NormalLaw(gaussian, deps, step.shape)
     if len(randoms) == 1 and step.name in STRETCHES:
-        push = _pusher(step)
+        push, fork = preimages.pusher(step), preimages.forker(step)
     affine = step.name in AFFINE and all(r.affine for r in randoms) and is_affine(step)
+    alike = all(r.alike for r in randoms) and all(map(is_one_number, only_known(step)))
     return step.random(deps, law=law, why=why, gaussian=gaussian, push=push, affine=affine, smooth=_smooth(law, step),
-                       alike=all(r.alike for r in randoms) and all(map(is_one_number, only_known(step))))  # fmt: skip
+                       alike=alike, fork=fork)  # fmt: skip
 
 
 def is_one_number(x: Any) -> bool:
@@ -175,7 +176,7 @@ def _of_one(step: Step) -> Law:
             step.aval.dtype,
             step.name,
         )
-        found.doubts += constant_where(step, place)
+        found.doubts += preimages.constant_where(step, place)
         return found
     if step.name in SPECIAL:
         return SPECIAL[step.name](step, place, Image.of(law))
@@ -183,18 +184,6 @@ def _of_one(step: Step) -> Law:
     if few is not None:
         return listed(step, place, few)
     return refuse(f"has no rule for a random argument at place {place}")
-
-
-def constant_where(step: Step, place: int) -> list[Any]:
-    """Where an equation with a traced number is constant or not defined, so that there is no density."""
-    c = step.inputs[1 - place] if len(step.inputs) == 2 else None
-    if not isinstance(c, jax.core.Tracer):
-        return []
-    if step.name in ("mul", "div"):
-        return [c == 0]
-    if step.name == "pow":
-        return [c == 0] if place == 0 else [(c <= 0) | (c == 1)]
-    return []
 
 
 def _may_wrap(step: Step, law: Law) -> bool:
@@ -292,53 +281,3 @@ def mixed(step: Step) -> Law:
         return Mixture.of(few.log_mass, components, step.shape, step.aval.dtype)
     shared = any(not a.deps.disjoint(b.deps) for a, b in itertools.combinations(step.randoms, 2))
     return refuse("uses one draw several times" if shared else "combines several random quantities")
-
-
-def _reached(branches: Sequence[Branch], low: Any, high: Any) -> Sequence[Branch]:
-    """Those that numbers from `low` to `high` may lie in."""
-    found = [b for b in branches if not known_all(lambda v, e: v <= e, high, b.low)
-             and not known_all(lambda v, e: v >= e, low, b.high)]  # fmt: skip
-    return found or branches
-
-
-def _pusher(step: Step) -> Any:
-    """From the value of a bijection to that of its argument, with the Jacobian."""
-    place, r = step.one()
-
-    def push(y: Any) -> Any:
-        if r.shape != step.shape:
-            refuse("repeats a random quantity, so that its entries are linearly dependent")
-        branches: Sequence[Branch] = STRETCHES[step.name](step, place)
-        if r.law is not None:
-            branches = _reached(branches, *r.law.ends)
-        (branch, *more) = branches
-        if more:
-            refuse("takes the same value at several points, and its argument has dependent elements")
-        if r.smooth is None:
-            refuse("has an argument with dependent elements, of which some may have masses")
-        f = lambda x: step.run(*[x if i == place else v for i, v in enumerate(step.inputs)])  # noqa: E731
-        (doubt,) = constant_where(step, place) or [False]
-        if jnp.issubdtype(r.dtype, jnp.integer):
-            found, score = _push_whole(place, f, branch.inverse, jnp.asarray(y), r.dtype)
-            return found, jnp.where(doubt, jnp.nan, score)
-        p = through(whole(-np.inf, np.inf), f, branch)
-        if r.smooth is False:
-            x, ok = p.find(jnp.asarray(y))
-            return [(place, x)], jnp.where(doubt, jnp.nan, jnp.where(ok, 0.0, -jnp.inf))
-        y = jnp.asarray(y)
-        x, slope, ok = jax.jvp(p.find, (y,), (jnp.ones_like(y),), has_aux=True)
-        ok = ok & (slope != 0)
-        score = jnp.where(ok, jnp.log(jnp.abs(jnp.where(ok, slope, 1.0))), -jnp.inf)
-        return [(place, x)], jnp.where(doubt, jnp.nan, score)
-
-    return push
-
-
-def _push_whole(place: int, f: Any, inverse: Any, y: Any, dtype: Any) -> Any:
-    """The same for whole numbers: the one next to the inverse, if it is one."""
-    if inverse is None:
-        refuse("has no inverse on whole numbers")
-    near = jnp.round(inverse(y.astype(jnp.result_type(float))))
-    sound = jnp.isfinite(near) & (jnp.abs(near) < 2.0**31)
-    x = jnp.where(sound, near, 0).astype(dtype)
-    return [(place, x)], jnp.where(sound & (f(x) == y), 0.0, -jnp.inf)

@@ -19,7 +19,7 @@ import numpy as np
 
 from storax import jaxprs
 from storax.errors import NotMeasurable, ShapeError
-from storax.logprob.deriving import branching, gaussians, loops
+from storax.logprob.deriving import branching, gaussians, loops, preimages
 from storax.logprob.deriving.graphs import Node
 from storax.logprob.deriving.laws import Density, Flat, Given, close, combine, is_known
 from storax.logprob.deriving.randoms import Random
@@ -80,6 +80,7 @@ class Solver:
                 or self._by_branches()
                 or loops.settle(self)
                 or self._gaussian()
+                or self._by_preimages()
                 or self._sum_out()
             ):
                 self._refuse()
@@ -212,6 +213,36 @@ class Solver:
         self.terms.append((score, sum(int(np.prod(o.node.shape)) for o in group)))
         return True
 
+    def _by_preimages(self) -> bool:
+        """|x| = 1: sum over x = 1 and x = -1, together with all that is left."""
+        for o in self.left:
+            r = self.walk(o.node)
+            if r.fork is None or (r.law is not None and r.deps.independent and len(self.left) == 1):
+                continue
+            try:
+                place, xs, scores = r.fork(jnp.asarray(o.value, r.dtype))
+                rest = [x for x in self.left if x is not o]
+
+                def given(x: Any, node: Node = o.node.inputs[place], rest: Any = rest) -> Density:
+                    inner = Solver([*rest, Observation(node, x)], self.walk.known, self.call)
+                    return total(inner.run())
+
+                points, chances = preimages.each(xs, scores)
+                found, dims = jax.vmap(given)(points)
+            except NotMeasurable as error:
+                self.whys = [*getattr(self, "whys", []), (o, str(error).removeprefix(f"{self.call}: "))]
+                continue
+            self._hide()
+            self.terms.append(combine(list(zip(found + chances, dims, strict=True))))
+            return True
+        return False
+
+    def _hide(self) -> None:
+        """All that is left is scored at once."""
+        hidden = [(o, dataclasses.replace(self.walk(o.node), gaussian=None)) for o in self.left]
+        self.settled += [Settled(o, r, len(self.terms)) for o, r in hidden]
+        self.left = []
+
     def _sum_out(self) -> bool:
         """A draw of one number with few values, behind what is left: sum over them."""
         draws = {d for o in self.left for d in self.walk(o.node).deps}
@@ -235,10 +266,8 @@ class Solver:
             else:
                 scores, dims = jax.vmap(given)(values)
             scores = scores + few.log_mass.reshape(-1)
-            hidden = [(o, dataclasses.replace(self.walk(o.node), gaussian=None)) for o in self.left]
-            self.settled += [Settled(o, r, len(self.terms)) for o, r in hidden]
+            self._hide()
             self.terms.append(combine([(s, d) for s, d in zip(scores, dims, strict=True)]))
-            self.left = []
             return True
         return False
 

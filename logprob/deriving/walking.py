@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,7 +82,15 @@ class Walk:
             result = step.random(deps, why=str(error))
         except (ArithmeticError, AssertionError) as error:  # a rule that met what it was not written for
             result = step.random(deps, why=f"has no rule for this ({error})")
-        if isinstance(result, Random) and result.law is None:
+        if not isinstance(result, Random):
+            return result
+        for place, x in enumerate(inputs):
+            if result is x:  # handed on: its value follows from that of another node than its own
+                result = dataclasses.replace(x, push=lambda y, place=place: ([(place, y)], 0.0), fork=None)
+                break
+        if result.made is None:
+            result.made = step
+        if result.law is None:
             result.why = _located(result.why, node)
         return result
 

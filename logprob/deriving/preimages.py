@@ -1,0 +1,118 @@
+"""From the value of an elementwise equation to that of its argument, or to all that it may have come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from storax.logprob.deriving.pieces import Branch, known_all, through, whole
+from storax.logprob.deriving.randoms import Step
+from storax.logprob.deriving.registry import STRETCHES, refuse
+
+MOST = 1024  # points that the values of an array may come from, together
+
+
+def constant_where(step: Step, place: int) -> list[Any]:
+    """Where an equation with a traced number is constant or not defined, so that there is no density."""
+    c = step.inputs[1 - place] if len(step.inputs) == 2 else None
+    if not isinstance(c, jax.core.Tracer):
+        return []
+    if step.name in ("mul", "div"):
+        return [c == 0]
+    if step.name == "pow":
+        return [c == 0] if place == 0 else [(c <= 0) | (c == 1)]
+    return []
+
+
+def _reached(branches: Sequence[Branch], low: Any, high: Any) -> Sequence[Branch]:
+    """Those that numbers from `low` to `high` may lie in."""
+    found = [b for b in branches if not known_all(lambda v, e: v <= e, high, b.low)
+             and not known_all(lambda v, e: v >= e, low, b.high)]  # fmt: skip
+    return found or branches
+
+
+def pusher(step: Step) -> Any:
+    """From the value of a bijection to that of its argument, with the Jacobian."""
+    place, _ = step.one()
+
+    def push(y: Any) -> Any:
+        (branch, *more) = _branches(step)
+        if more:
+            refuse("takes the same value at several points, and its argument has dependent elements")
+        x, score = _back(step, branch, y)
+        return [(place, x)], score
+
+    return push
+
+
+def forker(step: Step) -> Any:
+    """From the value of a function to all that its argument may be: entry by entry one x on each stretch."""
+    place, r = step.one()
+
+    def fork(y: Any) -> Any:
+        branches = _branches(step)
+        if len(branches) ** int(np.prod(step.shape)) > MOST:
+            refuse(f"takes each value at {len(branches)} points, so that {int(np.prod(step.shape))} dependent entries "
+                   f"may come from more than {MOST}")  # fmt: skip
+        xs, scores = zip(*[_back(step, b, y) for b in branches], strict=True)
+        return place, jnp.stack(xs), jnp.stack(scores)
+
+    return fork
+
+
+def _branches(step: Step) -> Sequence[Branch]:
+    place, r = step.one()
+    if r.shape != step.shape:
+        refuse("repeats a random quantity, so that its entries are linearly dependent")
+    if r.smooth is None:
+        refuse("has an argument with dependent elements, of which some may have masses")
+    branches: Sequence[Branch] = STRETCHES[step.name](step, place)
+    return branches if r.law is None else _reached(branches, *r.law.ends)
+
+
+def _back(step: Step, branch: Branch, y: Any) -> tuple[Any, Any]:
+    """The x of y on one stretch, and log |dx/dy|, or 0 for masses; -inf if there is none."""
+    place, r = step.one()
+    f = lambda x: step.run(*[x if i == place else v for i, v in enumerate(step.inputs)])  # noqa: E731
+    (doubt,) = constant_where(step, place) or [False]
+    y = jnp.asarray(y)
+    if jnp.issubdtype(r.dtype, jnp.integer):
+        x, score = _back_to_whole(f, branch, y, r.dtype)
+        return x, jnp.where(doubt, jnp.nan, score)
+    p = through(whole(-np.inf, np.inf), f, branch)
+    if r.smooth is False:
+        x, ok = p.find(y)
+        return x, jnp.where(doubt, jnp.nan, jnp.where(ok & _on(branch, x), 0.0, -jnp.inf))
+    x, slope, ok = jax.jvp(p.find, (y,), (jnp.ones_like(y),), has_aux=True)
+    ok = ok & (slope != 0)
+    score = jnp.where(ok, jnp.log(jnp.abs(jnp.where(ok, slope, 1.0))), -jnp.inf)
+    return x, jnp.where(doubt, jnp.nan, score)
+
+
+def _on(branch: Branch, x: Any) -> Any:
+    """Where two stretches meet, the point is of the second."""
+    return (x >= branch.low) & ((x < branch.high) | jnp.isinf(branch.high))
+
+
+def _back_to_whole(f: Any, branch: Branch, y: Any, dtype: Any) -> Any:
+    """The same for whole numbers: the one next to the inverse, if it is one."""
+    inverse = branch.inverse
+    if inverse is None:
+        return refuse("has no inverse on whole numbers")
+    near = jnp.round(inverse(y.astype(jnp.result_type(float))))
+    sound = jnp.isfinite(near) & (jnp.abs(near) < 2.0**31) & _on(branch, near)
+    x = jnp.where(sound, near, 0).astype(dtype)
+    return x, jnp.where(sound & (f(x) == y), 0.0, -jnp.inf)
+
+
+def each(xs: Any, scores: Any) -> tuple[Any, Any]:
+    """From k candidates for each of n entries, `[k, *shape]`, to all `k^n` arrays, and the sums of their scores."""
+    k, shape = len(xs), xs.shape[1:]
+    n = int(np.prod(shape))
+    which = np.indices((k,) * n).reshape(n, -1).T
+    pick = lambda v: v.reshape(k, n)[which, np.arange(n)]  # noqa: E731
+    return pick(xs).reshape(-1, *shape), pick(scores).sum(1)
