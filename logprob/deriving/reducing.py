@@ -10,9 +10,10 @@ import numpy as np
 
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
-from storax.logprob.deriving import sums
+from storax.logprob.deriving import sharing, sums
 from storax.logprob.deriving.algebra import Extreme, NormalLaw
-from storax.logprob.deriving.laws import Finite, log_sum
+from storax.logprob.deriving.images import is_smooth
+from storax.logprob.deriving.laws import Finite, Law, log_sum
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import RULES, refuse, rule
 from storax.logprob.deriving.scalars import gaussian_of
@@ -26,8 +27,17 @@ def _(step: Step) -> Random:
     if r.law is None:
         return step.random(deps, why=r.why)
     if not r.deps.independent:
-        return step.random(deps, why="is the largest or smallest of numbers that are not independent")
+        law, why = sharing.reduced(step, r, axes)
+        why = why or "is the largest or smallest of numbers that are not independent"
+        return step.random(deps, law=law, why="" if law is not None else why, smooth=_kind(law))
     return step.random(deps, law=Extreme([r.law], step.name == "reduce_max", step.shape, axes), smooth=r.smooth)
+
+
+def _kind(law: Law | None) -> bool | None:
+    """Is it smooth, has it masses only, or neither?"""
+    if law is None:
+        return None
+    return False if law.is_discrete else True if is_smooth(law) else None
 
 
 @rule("reduce_or", "reduce_and")
@@ -35,8 +45,11 @@ def _(step: Step) -> Random:
     _, r = step.one()
     axes = tuple(step.params["axes"])
     deps = r.deps.merged(axes)
-    if r.law is None or not r.deps.independent:
-        return step.random(deps, why=r.why or "joins truth values that are not independent")
+    if r.law is None:
+        return step.random(deps, why=r.why)
+    if not r.deps.independent:
+        law, why = sharing.reduced(step, r, axes)
+        return step.random(deps, law=law, why=why or "joins truth values that are not independent", smooth=_kind(law))
     few = r.law.finite
     if few is None or r.dtype != np.bool_:
         refuse("joins whole numbers bit by bit")
@@ -69,7 +82,8 @@ def _(step: Step) -> Random:
             law = sums.along(r.law, axes, step.shape, step.aval.dtype)
             why = "sums random quantities whose sum has no closed form"
         else:
-            why = "sums numbers that are not independent"
+            law, why = sharing.reduced(step, r, axes)
+            why = why or "sums numbers that are not independent"
     return step.random(deps, law=law, why="" if law is not None else why, gaussian=gaussian, affine=r.affine,
                        smooth=r.smooth)  # fmt: skip
 

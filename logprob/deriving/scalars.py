@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.errors import NotMeasurable
-from storax.logprob.deriving import algebra, monotone, preimages
+from storax.logprob.deriving import algebra, monotone, preimages, sharing
 from storax.logprob.deriving.cutting import SPECIAL
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.images import Image, is_smooth, mapped
@@ -110,8 +111,13 @@ def _law(step: Step, randoms: Sequence[Random]) -> Law:
         refuse("divides by a quantity that may have a mass at 0")
     if all(r is first for r in randoms) and step.name in TWICE and first.law is not None:
         return TWICE[step.name](step, Image.of(first.law))
-    if all(r.deps.same(first.deps) and _root(r) is _root(first) for r in randoms):
-        return _of_same(step)
+    if all(r.deps.same(first.deps) for r in randoms):
+        if all(_root(r) is _root(first) for r in randoms):
+            return _of_same(step)
+        if step.shape == () and all(r.shape == () for r in randoms):
+            numbers = [sharing.apart(x, 0) if isinstance(x, Random) else x for x in step.inputs]
+            if len({id(_root(x)) for x in numbers if isinstance(x, Random)}) == 1:
+                return _of_same(dataclasses.replace(step, inputs=numbers))
     if all(a.deps.disjoint(b.deps) for a, b in itertools.combinations(randoms, 2)):
         found = algebra.of_independent(step)
         if found is not None:
