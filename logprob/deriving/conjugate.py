@@ -21,7 +21,6 @@ from storax.logprob.deriving.dependence import union
 from storax.logprob.deriving.graphs import Node
 from storax.logprob.deriving.laws import Density, Law
 from storax.logprob.deriving.randoms import Random
-from storax.logprob.deriving.sums import given
 
 Sum = Callable[[Any], Any]  # over the draws that share one parameter
 
@@ -93,7 +92,7 @@ def draw(node: Node, leaves: list[Any], place: int, own: Any) -> Random | None:
     """The draw, with its parameter integrated out; None if the pair is not conjugate."""
     r, site = leaves[place], node.site
     assert site is not None and r.law is not None
-    prior = given(r.law)
+    prior = r.law.name()
     blank = jax.tree.unflatten(site.tree, range(site.tree.num_leaves))
     name = next((n for n in blank.parameters if getattr(blank, n) == place and isinstance(getattr(blank, n), int)), "")
     fits = r.shape == node.shape[len(node.shape) - len(r.shape) :]

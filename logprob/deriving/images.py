@@ -36,15 +36,16 @@ class Image(Law):
     def __init__(self, root: Law, pieces: Sequence[Piece], dtype: Any, doubts: Sequence[Any] = ()) -> None:
         self.root, self.pieces, self.doubts = root, list(pieces), list(doubts)
         self.shape, self.dtype = root.shape, jnp.dtype(dtype)
+        self.named: Callable[[bool], Any] | None = None
 
     @classmethod
     def of(cls, law: Law) -> Image:
         """A law as the image of itself."""
-        return (
-            law
-            if isinstance(law, Image)
-            else cls(law, [whole(*law.ends, atoms=law.is_discrete or not is_smooth(law))], law.dtype)
-        )
+        if isinstance(law, Image):
+            return law
+        image = cls(law, [whole(*law.ends, atoms=law.is_discrete or not is_smooth(law))], law.dtype)
+        image.named = law.name
+        return image
 
     @property
     def is_discrete(self) -> bool:  # type: ignore[override]
@@ -67,6 +68,9 @@ class Image(Law):
         for p in self.pieces[1:]:
             least, most = apply(jnp.minimum, least, p.least), apply(jnp.maximum, most, p.most)
         return least, most
+
+    def name(self, positive: bool = False) -> Any:
+        return self.named(positive) if self.named is not None else None
 
     def mass(self, p: Piece) -> jax.Array:
         return between(self.root, p.low, p.high, p.low_in, p.high_in)

@@ -57,6 +57,10 @@ class Law(abc.ABC):
         """The same law as a list of values, if there are only a few."""
         return None
 
+    def name(self, positive: bool = False) -> Any:
+        """The family that it is of, if that is known: see `families`; `positive`: so are factors of unknown sign."""
+        return None
+
     def move(self, f: Callable[[Any], Any], fill: Callable[[Any], Any], shape: tuple[int, ...]) -> Law:
         """The law of the moved array `f(x)`; `fill(y)` is an array of the old shape that f moves to y."""
         return Moved(self, f, fill, shape)
@@ -114,6 +118,16 @@ class Given(Law):
 
     def icdf(self, q: jax.Array) -> jax.Array:
         return self.ask("icdf", q)
+
+    def name(self, positive: bool = False) -> Any:
+        if not self.site.lanes:
+            return self.site.distribution(self.leaves)
+        if self.one.event_dim or any(np.ndim(x) for x in jax.tree.leaves(self.one)) or self.site.origins is not None:
+            return None
+        behind = len(self.shape) - len(self.site.lanes)
+        return self.site.distribution([jnp.reshape(x, (*[n if mapped[i] else 1 for n, mapped in self.site.lanes],
+                                       *[1] * behind)) if np.ndim(x) else x
+                                       for i, x in enumerate(self.leaves)])  # fmt: skip
 
 
 class Flat(Law):
@@ -202,6 +216,17 @@ class Moved(Law):
     @property
     def ends(self) -> tuple[Any, Any]:
         return tuple(e if np.ndim(e) == 0 else self.f(jnp.broadcast_to(e, self.base.shape)) for e in self.base.ends)
+
+    def name(self, positive: bool = False) -> Any:
+        d = self.base.name(positive)
+        part = lambda x: self.f(jnp.broadcast_to(x, self.base.shape)) if np.ndim(x) else x  # noqa: E731
+        if d is None or getattr(d, "event_dim", 0):
+            return None
+        leaves, tree = jax.tree.flatten(d)
+        if hasattr(d, "parameters") and len(leaves) != sum(getattr(d, n) is not None for n in d.parameters):
+            return None  # it is made of others
+        with at_once(*leaves):
+            return jax.tree.unflatten(tree, [part(x) for x in leaves])
 
     @property
     def finite(self) -> Finite | None:

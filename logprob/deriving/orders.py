@@ -15,7 +15,6 @@ from storax.logprob.deriving.images import is_smooth
 from storax.logprob.deriving.laws import Density, Finite, Law, log_sum
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import refuse, rule
-from storax.logprob.deriving.sums import given
 
 MOST = 32  # numbers whose order statistics are counted out
 PERMUTED = 5  # numbers, not all of one law, all orders of which are summed over
@@ -151,7 +150,7 @@ def _(step: Step) -> Random:
     (axis,) = step.params["axes"]
     n = r.shape[axis]
     assert r.law is not None
-    d = given(r.law)
+    d = r.law.name()
     where = lambda x: jnp.moveaxis(jnp.broadcast_to(jnp.asarray(x), r.shape), axis, 0)  # noqa: E731
     if r.alike:
         logits = jnp.zeros((n, *step.shape))

@@ -51,7 +51,7 @@ def pusher(step: Step) -> Any:
 
 def forker(step: Step) -> Any:
     """From the value of a function to all that its argument may be: entry by entry one x on each stretch."""
-    place, r = step.one()
+    place, _ = step.one()
 
     def fork(y: Any) -> Any:
         branches = _branches(step)

@@ -10,7 +10,7 @@ import numpy as np
 
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
-from storax.logprob.deriving import sharing, sums
+from storax.logprob.deriving import products, sharing, sums
 from storax.logprob.deriving.algebra import Extreme, NormalLaw
 from storax.logprob.deriving.images import is_smooth
 from storax.logprob.deriving.laws import Finite, Law, log_sum
@@ -80,12 +80,27 @@ def _(step: Step) -> Random:
     if law is None and r.law is not None:
         if r.deps.independent:
             law = sums.along(r.law, axes, step.shape, step.aval.dtype)
+            law = law or sharing.reduced(step, r, axes)[0]
             why = "sums random quantities whose sum has no closed form"
         else:
             law, why = sharing.reduced(step, r, axes)
             why = why or "sums numbers that are not independent"
     return step.random(deps, law=law, why="" if law is not None else why, gaussian=gaussian, affine=r.affine,
                        smooth=r.smooth)  # fmt: skip
+
+
+@rule("reduce_prod")
+def _(step: Step) -> Random:
+    _, r = step.one()
+    axes = tuple(step.params["axes"])
+    if not axes or all(r.shape[a] == 1 for a in axes):
+        return RULES["reshape"](step)
+    deps, law, why = r.deps.merged(axes), None, r.why
+    if r.law is not None:
+        law = products.product_along(r.law, axes, step.shape, step.aval.dtype) if r.deps.independent else None
+        if law is None:
+            law, why = sharing.reduced(step, r, axes)
+    return step.random(deps, law=law, why=why, smooth=_kind(law))
 
 
 @rule("dot_general", "cumsum", "triangular_solve", "custom_linear_solve", "conv_general_dilated")

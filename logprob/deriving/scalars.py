@@ -12,13 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.errors import NotMeasurable
-from storax.logprob.deriving import algebra, monotone, preimages, sharing
+from storax.logprob.deriving import algebra, families, monotone, preimages, shares, sharing
 from storax.logprob.deriving.cutting import SPECIAL
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.images import Image, is_smooth, mapped
 from storax.logprob.deriving.laws import Finite, Law, at_once, point
 from storax.logprob.deriving.mixtures import Mixture, spread
-from storax.logprob.deriving.pieces import Branch, common, known_all, restricted, through, whole
+from storax.logprob.deriving.pieces import common, known_all, restricted
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import STRETCHES, only_known, refuse, rule_of
 
@@ -33,6 +33,8 @@ def elementwise(step: Step) -> Random:
     law, why, push, fork = None, "", None, None
     if step.name == "mul" and any(known_all(lambda c, z: c == z, c, 0.0) for c in only_known(step)):
         return step.random(deps, law=point(jnp.zeros(step.shape, step.aval.dtype)), smooth=False)
+    if step.name == "div" and (shares_of_it := shares.of_vector(step)) is not None:
+        return shares_of_it
     try:
         law = _law(step, randoms)
     except NotMeasurable as error:
@@ -101,6 +103,8 @@ def _smooth(law: Law | None, step: Step) -> bool | None:
 
 
 def _law(step: Step, randoms: Sequence[Random]) -> Law:
+    if step.name == "div" and (share := shares.of_sum(step)) is not None:
+        return share
     missing = [r for r in randoms if r.law is None]
     if missing:
         refuse(missing[0].why or "has an argument whose law is not known")
@@ -135,7 +139,9 @@ def _constant(value: Any) -> Any:
 def _mapped_by(name: str, f: Any) -> Any:
     def law(step: Step, image: Image) -> Law:
         inner = Step(name, {"y": 2}, [step.inputs[0], np.asarray(2, image.dtype)], step.aval, 0, lambda xs: [f(xs[0])])
-        return mapped(image, f, STRETCHES[name](inner, 0), step.aval.dtype, name)
+        made = mapped(image, f, STRETCHES[name](inner, 0), step.aval.dtype, name)
+        made.named = lambda positive: families.image(inner, image.name(positive), positive)
+        return made
 
     return law
 
@@ -183,9 +189,13 @@ def _of_one(step: Step) -> Law:
             step.name,
         )
         found.doubts += preimages.constant_where(step, place)
+        found.named = lambda positive: families.image(step, law.name(positive), positive)
         return found
     if step.name in SPECIAL:
-        return SPECIAL[step.name](step, place, Image.of(law))
+        made = SPECIAL[step.name](step, place, Image.of(law))
+        if isinstance(made, Image) and step.name == "convert_element_type":
+            made.named = lambda positive: families.image(step, law.name(positive), positive)
+        return made
     few = law.finite
     if few is not None:
         return listed(step, place, few)

@@ -10,7 +10,7 @@ import numpy as np
 
 from storax.errors import NotMeasurable
 from storax.logprob.deriving.images import Image
-from storax.logprob.deriving.laws import Law, Moved
+from storax.logprob.deriving.laws import Law, Moved, is_known
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import refuse, rule_of
 
@@ -27,9 +27,9 @@ def element(law: Law, i: int) -> Image:
 
     if isinstance(law, Moved):
         with jax.ensure_compile_time_eval():
-            n = int(np.prod(law.base.shape))
-            where = np.asarray(law.f(jnp.arange(n, dtype=jnp.int32).reshape(law.base.shape)))
-        return element(law.base, int(where.ravel()[i]))
+            where = law.f(jnp.arange(int(np.prod(law.base.shape)), dtype=jnp.int32).reshape(law.base.shape))
+        if is_known(where):
+            return element(law.base, int(np.ravel(where)[i]))
     if isinstance(law, Joined):
         return element(law.parts[law.which[i]], int(law.where[i]))
     if isinstance(law, Image):
