@@ -31,15 +31,14 @@ def draw(node: Node, leaves: list[Any]) -> Random:
     blank = jax.tree.unflatten(site.tree, [None] * site.tree.num_leaves)
     if site.lanes and _is_each_its_own(node, leaves, places) and type(blank) is dist.Normal:
         return _normal(node, leaves)
-    if blank.event_dim or site.lanes:
-        return _waiting(node, leaves, "is a draw whose parameters are random and have no value")
-    if type(blank) is dist.Normal and places == [0] and leaves[0].gaussian is not None:
+    if type(blank) is dist.Normal and places == [0] and leaves[0].gaussian is not None and not site.lanes:
         return _normal(node, leaves)
     (first, *more) = places
-    if not more and leaves[first].law is not None:
-        found = conjugate.draw(node, leaves, first, _own_events(node))
-        if found is not None:
-            return found
+    found = conjugate.draw(node, leaves, _own_events(node)) if not more and not blank.event_dim else None
+    if found is not None:
+        return found
+    if blank.event_dim or site.lanes:
+        return _waiting(node, leaves, "is a draw whose parameters are random and have no value")
     few = leaves[first].law.finite if leaves[first].law is not None and leaves[first].law.is_discrete else None
     if few is None or more:
         return _waiting(node, leaves, "is a draw whose parameters are random and have no value")

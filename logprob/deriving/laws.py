@@ -122,12 +122,19 @@ class Given(Law):
     def name(self, positive: bool = False) -> Any:
         if not self.site.lanes:
             return self.site.distribution(self.leaves)
-        if self.one.event_dim or any(np.ndim(x) for x in jax.tree.leaves(self.one)) or self.site.origins is not None:
+        if self.one.event_dim or self.site.origins is not None:
             return None
-        behind = len(self.shape) - len(self.site.lanes)
-        return self.site.distribution([jnp.reshape(x, (*[n if mapped[i] else 1 for n, mapped in self.site.lanes],
-                                       *[1] * behind)) if np.ndim(x) else x
-                                       for i, x in enumerate(self.leaves)])  # fmt: skip
+        return self.site.distribution([unlaned(self.site, i, x, len(self.shape)) for i, x in enumerate(self.leaves)])
+
+
+def unlaned(site: Site, i: int, leaf: Any, ndim: int) -> Any:
+    """Leaf i of a distribution of numbers, with the lanes as axes of a batch of `ndim` axes in front."""
+    lanes = [size for size, mapped in site.lanes if mapped[i]]
+    if not lanes:
+        return leaf
+    own = np.shape(leaf)[len(lanes) :]
+    front = [size if mapped[i] else 1 for size, mapped in site.lanes]
+    return leaf.reshape(*front, *[1] * (ndim - len(front) - len(own)), *own)
 
 
 class Flat(Law):

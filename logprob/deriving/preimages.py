@@ -109,6 +109,22 @@ def _back_to_whole(f: Any, branch: Branch, y: Any, dtype: Any) -> Any:
     return x, jnp.where(sound & (f(x) == y), 0.0, -jnp.inf)
 
 
+def cast(step: Step) -> Any:
+    """From a number in another dtype to the number, where none are changed or meet."""
+    place, r = step.one()
+    old, new = jnp.dtype(r.dtype), jnp.dtype(step.aval.dtype)
+    if jnp.issubdtype(new, jnp.floating) and jnp.issubdtype(old, jnp.floating):
+        return lambda y: ([(place, jnp.asarray(y, old))], 0.0)
+    if jnp.issubdtype(old, jnp.floating) or new == np.bool_ or (new.itemsize < 4 and old != np.bool_):
+        return None
+
+    def push(y: Any) -> Any:
+        x = jnp.round(y).astype(old) if jnp.issubdtype(new, jnp.floating) else jnp.asarray(y).astype(old)
+        return [(place, x)], jnp.where(x.astype(new) == y, 0.0, -jnp.inf)
+
+    return push
+
+
 def each(xs: Any, scores: Any) -> tuple[Any, Any]:
     """From k candidates for each of n entries, `[k, *shape]`, to all `k^n` arrays, and the sums of their scores."""
     k, shape = len(xs), xs.shape[1:]

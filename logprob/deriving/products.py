@@ -176,7 +176,7 @@ def _product(d: Name, e: Name, shape: tuple[int, ...], dtype: Any) -> Name | Law
         return dist.LogNormal(apply(jnp.add, d.loc, e.loc), apply(jnp.hypot, d.scale, e.scale))
     for x, y in ((d, e), (e, d)):
         if isinstance(x, dist.Normal) and is_zero(x.loc):
-            return _normal_times(x.scale, canonical(y))
+            return normal_times(x.scale, canonical(y))
     x, y = canonical(d), canonical(e)
     if isinstance(x, GammaPower) and isinstance(y, GammaPower):
         return _odds(x, y, shape, dtype)
@@ -199,7 +199,7 @@ def _exponentials(x: ExpGamma, y: ExpGamma, shape: tuple[int, ...], dtype: Any) 
     return _then(law, lambda v: v * scale, Branch(lambda v: v / scale, image=(-np.inf, np.inf)))
 
 
-def _normal_times(scale: Any, g: Name) -> Name:
+def normal_times(scale: Any, g: Name) -> Name:
     """A scale mixture of normal numbers: Student's t (Gosset 1908), and Laplace's law."""
     if isinstance(g, GammaPower) and g.power == -0.5:
         width = apply(lambda s, r, a: s * jnp.sqrt(r / a), scale, g.rate, g.concentration)

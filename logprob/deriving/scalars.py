@@ -43,6 +43,8 @@ def elementwise(step: Step) -> Random:
         law = algebra.NormalLaw(gaussian, deps, step.shape)
     if len(randoms) == 1 and step.name in STRETCHES:
         push, fork = preimages.pusher(step), preimages.forker(step)
+    elif step.name == "convert_element_type":
+        push = preimages.cast(step)
     affine = step.name in AFFINE and all(r.affine for r in randoms) and is_affine(step)
     alike = all(r.alike for r in randoms) and all(map(is_one_number, only_known(step)))
     return step.random(deps, law=law, why=why, gaussian=gaussian, push=push, affine=affine, smooth=_smooth(law, step),

@@ -19,7 +19,7 @@ import numpy as np
 
 from storax import jaxprs
 from storax.errors import NotMeasurable, ShapeError
-from storax.logprob.deriving import branching, gaussians, loops, preimages
+from storax.logprob.deriving import branching, gaussians, loops, parents, preimages
 from storax.logprob.deriving.graphs import Node
 from storax.logprob.deriving.laws import Density, Flat, Given, close, combine, is_known
 from storax.logprob.deriving.randoms import Random
@@ -79,6 +79,7 @@ class Solver:
                 or self._push()
                 or self._by_branches()
                 or loops.settle(self)
+                or parents.settle(self)
                 or self._gaussian()
                 or self._by_preimages()
                 or self._sum_out()
@@ -171,6 +172,15 @@ class Solver:
         self.terms += terms
         self.left += pushed
         self.walk = Walk({**self.walk.known, **learned, **{o.node: jnp.asarray(o.value, r.dtype) for o, r in gone}})
+
+    def settle_together(self, group: Sequence[Observation], density: Density) -> None:
+        """Observations have one density together."""
+        self.settled += [
+            Settled(o, dataclasses.replace(self.walk(o.node), gaussian=None), len(self.terms)) for o in group
+        ]
+        for o in group:
+            self._drop(o)
+        self.terms.append(density)
 
     def _push(self) -> bool:
         whys = []
