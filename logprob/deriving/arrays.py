@@ -10,7 +10,7 @@ import numpy as np
 
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
-from storax.logprob.deriving import trajectories
+from storax.logprob.deriving import degrees, trajectories
 from storax.logprob.deriving.cutting import SPECIAL
 from storax.logprob.deriving.laws import Finite, Law, close, point
 from storax.logprob.deriving.randoms import Random, Step, is_one_place
@@ -40,11 +40,14 @@ def _(step: Step) -> Random:
     gaussian = gaussian_of(step)
     law, why = _moved_law(step, r)
     size = int(np.prod(step.shape))
-    push = None
+    push, free, smooth = None, None, r.smooth
     if size == int(np.prod(r.shape)) and (size == 1 or _permutes(step, r)):
         push = lambda y: ([(place, _fill(step, r, y))], 0.0)  # noqa: E731
-    return step.random(deps, law=law, why=why or r.why, gaussian=gaussian, push=push, affine=r.affine, smooth=r.smooth,
-                       alike=r.alike)  # fmt: skip
+        free = degrees.moved(r.free, positions(step, r), step.shape) if r.free is not None and size > 1 else None
+    elif r.free is not None:
+        smooth = None
+    return step.random(deps, law=law, why=why or r.why, gaussian=gaussian, push=push, affine=r.affine, smooth=smooth,
+                       alike=r.alike, free=free)  # fmt: skip
 
 
 def _mixed_index(step: Step) -> Random:
@@ -182,6 +185,7 @@ def _(step: Step) -> Random:
         return out, 0.0
 
     affine, smooth = all(r.affine for r in step.randoms), kinds.pop() if len(kinds) == 1 else None
+    smooth = None if any(r.free is not None for r in step.randoms) else smooth
     return step.random(deps, law=law, why=why, gaussian=join_gaussian(step, entries), push=push, affine=affine,
                        smooth=smooth)  # fmt: skip
 

@@ -171,8 +171,8 @@ def _(step: Step) -> Random:
     axis, back = step.params["axis"], step.params["reverse"]
 
     def push(y: Any) -> Any:
-        if r.smooth is not True:
-            refuse("is a product of numbers that may have masses")
+        if r.smooth is not True or r.free is not None:
+            refuse("is a product of numbers that may have masses, or that follow from each other")
         flip = (lambda v: jnp.flip(v, axis)) if back else (lambda v: v)
         y = flip(jnp.asarray(y))
         before = jnp.concatenate([jnp.ones_like(_first(y, axis)), _but_last(y, axis)], axis)

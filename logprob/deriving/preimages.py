@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from storax.logprob.deriving.laws import close
 from storax.logprob.deriving.pieces import Branch, known_all, through, whole
 from storax.logprob.deriving.randoms import Step
 from storax.logprob.deriving.registry import STRETCHES, refuse
@@ -69,8 +70,10 @@ def _branches(step: Step) -> Sequence[Branch]:
     if r.shape != step.shape:
         refuse("repeats a random quantity, so that its entries are linearly dependent")
     if r.smooth is None:
-        refuse("has an argument with dependent elements, of which some may have masses")
+        refuse("has an argument with dependent elements, some of which have no density of their own")
     branches: Sequence[Branch] = STRETCHES[step.name](step, place)
+    if r.free is not None and len(branches) > 1:
+        refuse("takes the same value at several points, and the entries of its argument depend on each other")
     return branches if r.law is None else _reached(branches, *r.law.ends)
 
 
@@ -88,6 +91,8 @@ def _back(step: Step, branch: Branch, y: Any) -> tuple[Any, Any]:
         x, ok = p.find(y)
         return x, jnp.where(doubt, jnp.nan, jnp.where(ok & _on(branch, x), 0.0, -jnp.inf))
     x, slope, ok = jax.jvp(p.find, (y,), (jnp.ones_like(y),), has_aux=True)
+    if r.free is not None:  # the other entries only have to be possible
+        slope = jnp.where(r.free, slope, 1.0)
     ok = ok & (slope != 0)
     score = jnp.where(ok, jnp.log(jnp.abs(jnp.where(ok, slope, 1.0))), -jnp.inf)
     return x, jnp.where(doubt, jnp.nan, score)
@@ -120,7 +125,7 @@ def cast(step: Step) -> Any:
 
     def push(y: Any) -> Any:
         x = jnp.round(y).astype(old) if jnp.issubdtype(new, jnp.floating) else jnp.asarray(y).astype(old)
-        return [(place, x)], jnp.where(x.astype(new) == y, 0.0, -jnp.inf)
+        return [(place, x)], jnp.where(close(y, x.astype(new)), 0.0, -jnp.inf)
 
     return push
 

@@ -38,6 +38,7 @@ class Random:
         joint: value -> density of all entries together, if these depend on each other.
         alike: are all elements known to have one law?
         smooth: True if all elements are continuous, False if all have masses, None if neither.
+        free: which entries its density is one of, as those on and below the diagonal of a symmetric matrix; None: all.
         made: the equation that made it, which tells what several of one origin have to do with each other.
     """
 
@@ -53,6 +54,7 @@ class Random:
     joint: Callable[[Any], Any] | None = None
     alike: bool = False
     fork: Callable[[Any], tuple[int, Any, Any]] | None = None
+    free: Any = None
     made: Step | None = None
 
 

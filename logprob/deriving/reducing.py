@@ -124,6 +124,8 @@ def linear_push(step: Step) -> Any:
 
     def push(y: Any) -> Any:
         size = int(np.prod(r.shape))
+        if r.free is not None:
+            refuse("is a linear map of a matrix or vector, some of whose entries follow from the others")
         if int(np.prod(step.shape)) != size:
             refuse(f"is a linear map from {size} numbers to {int(np.prod(step.shape))}")
         y = jnp.asarray(y)

@@ -48,7 +48,13 @@ def elementwise(step: Step) -> Random:
     affine = step.name in AFFINE and all(r.affine for r in randoms) and is_affine(step)
     alike = all(r.alike for r in randoms) and all(map(is_one_number, only_known(step)))
     return step.random(deps, law=law, why=why, gaussian=gaussian, push=push, affine=affine, smooth=_smooth(law, step),
-                       alike=alike, fork=fork)  # fmt: skip
+                       alike=alike, fork=fork, free=_free(step))  # fmt: skip
+
+
+def _free(step: Step) -> Any:
+    """Which entries the density is one of: those of the argument."""
+    (first, *more) = step.randoms
+    return None if more or first.shape != step.shape else first.free
 
 
 def is_one_number(x: Any) -> bool:
@@ -101,6 +107,8 @@ def _smooth(law: Law | None, step: Step) -> bool | None:
     if law is not None:
         return False if law.is_discrete else True if is_smooth(law) else None
     kinds = {r.smooth for r in step.randoms}
+    if any(r.free is not None for r in step.randoms) and len(step.randoms) > 1:
+        return None
     return kinds.pop() if len(kinds) == 1 and step.name in STRETCHES else None
 
 

@@ -14,7 +14,7 @@ import storax.distributions as dist
 from storax import jaxprs
 from storax.distributions.wrappers import Scaled, Wrapper
 from storax.errors import NotMeasurable
-from storax.logprob.deriving import compound
+from storax.logprob.deriving import compound, degrees
 from storax.logprob.deriving.dependence import Dependence, union
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.graphs import Node, call_name
@@ -131,7 +131,10 @@ def draw(node: Node, leaves: list[Any]) -> Random:
     if one.event_dim:
         gaussian = _vector_gaussian(node, one, leaves)
         why = f"{node.label} is a vector, whose entries depend on each other"
-        return Random(node.shape, node.aval.dtype, deps, why=why, gaussian=gaussian, affine=smooth, smooth=smooth)
+        free, has_density = degrees.of(one.support, node.shape)
+        smooth = (smooth if has_density else None) if smooth else False
+        return Random(node.shape, node.aval.dtype, deps, why=why, gaussian=gaussian, affine=bool(smooth and free is None),
+                      smooth=smooth, free=free)  # fmt: skip
     return Random(node.shape, node.aval.dtype, deps, law=law, gaussian=_gaussian(node, one, leaves), affine=smooth,
                   smooth=smooth, alike=all(np.ndim(x) == 0 for x in leaves) and not site.lanes)  # fmt: skip
 

@@ -264,7 +264,7 @@ def switching_state_space():
 
 def sums_of_hidden_states():
     def step(s, _):
-        s = 0.5 * s + rv(sx.Bernoulli(0.4))
+        s = 0.5 * s + rv(sx.Poisson(0.4))
         return s, rv(N(s, 1.0))
 
     return run(step, 0.1)[1]
