@@ -32,6 +32,14 @@ def of(support: Support, shape: tuple[int, ...]) -> tuple[Any, bool]:
     return None, True
 
 
+def form(support: Support) -> str:
+    while isinstance(support, supports.Independent):
+        support = support.base
+    if isinstance(support, (supports.LowerCholesky, supports.CorrelationCholesky)):
+        return "lower"
+    return "symmetric" if isinstance(support, (supports.PositiveDefinite, supports.Correlation)) else ""
+
+
 def moved(mask: Any, where: Any, shape: tuple[int, ...]) -> Any:
     """Of entries that are moved from the places `where`."""
     return None if mask is None else np.ravel(mask)[np.asarray(where).ravel()].reshape(shape)

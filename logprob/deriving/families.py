@@ -38,7 +38,15 @@ class ExpGamma(NamedTuple):
     sign: int
 
 
-Name = Distribution | GammaPower | ExpGamma | None
+class Squares(NamedTuple):
+    """The sum of the squares of `count` numbers Normal(m_i, scale), `length` being that of the vector of all m_i."""
+
+    count: int
+    length: Any
+    scale: Any
+
+
+Name = Distribution | GammaPower | ExpGamma | Squares | None
 
 
 def is_one(x: Any) -> bool:
@@ -137,7 +145,11 @@ def powered(d: Name, p: float | None) -> Name:
     if not p or d is None:
         return None
     if isinstance(d, dist.Normal):
+        if p == 2 and not is_zero(d.loc):
+            return Squares(1, apply(jnp.abs, d.loc), d.scale)
         return GammaPower(0.5, _half_precision(d.scale), p / 2) if is_zero(d.loc) and p > 0 and p % 2 == 0 else None
+    if isinstance(d, Squares):
+        return dist.Rice(d.length, d.scale) if d.count == 2 and p == 0.5 else None
     if isinstance(d, dist.LogNormal):
         return dist.LogNormal(times(p, d.loc), times(abs(p), d.scale))
     match canonical(d):

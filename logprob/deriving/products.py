@@ -15,6 +15,7 @@ from storax.logprob.deriving.families import (
     ExpGamma,
     GammaPower,
     Name,
+    Squares,
     as_gamma,
     canonical,
     is_one,
@@ -71,6 +72,8 @@ def law_of(d: Name | Law, shape: tuple[int, ...], dtype: Any) -> Law | None:
         return d
     if isinstance(d, dist.Distribution):
         return Plain(d, shape, dtype)
+    if isinstance(d, Squares):
+        return _of_squares(d, shape, dtype)
     law = Image.of(Plain(dist.Gamma(d.concentration, d.rate), shape, dtype))
     if d.sign < 0:
         law = _then(law, jnp.negative, Branch(jnp.negative, sign=-1))
@@ -79,6 +82,15 @@ def law_of(d: Name | Law, shape: tuple[int, ...], dtype: Any) -> Law | None:
     else:
         law = _then(law, jnp.exp, Branch(jnp.log))
         law = _then(law, lambda x: x * d.scale, Branch(lambda y: y / d.scale, image=(-np.inf, np.inf)))
+    law.named = lambda positive: d
+    return law
+
+
+def _of_squares(d: Squares, shape: tuple[int, ...], dtype: Any) -> Law | None:
+    """Of two, the square of Rice's law; others have no law here."""
+    if d.count != 2:
+        return None
+    law = _power(Image.of(Plain(dist.Rice(d.length, d.scale), shape, dtype)), 2.0)
     law.named = lambda positive: d
     return law
 
@@ -121,6 +133,12 @@ def _sum(d: Name, e: Name, shape: tuple[int, ...], dtype: Any) -> Name | Law:
     f, g = sums.family(d), sums.family(e)
     if f is not None and g is not None and f.make is g.make and sums.alike(f.shared, g.shared):
         return f.make(**f.shared, **{n: apply(jnp.add, x, g.added[n]) for n, x in f.added.items()})
+    if isinstance(d, (Squares, GammaPower)) and isinstance(e, (Squares, GammaPower)):
+        squares = _squares(d), _squares(e)
+        if None not in squares and any(isinstance(x, Squares) for x in (d, e)):
+            x, y = squares
+            if sums.same(x.scale, y.scale):
+                return Squares(x.count + y.count, apply(jnp.hypot, x.length, y.length), x.scale)
     for x, y in ((d, e), (e, d)):
         found = _normal_and(x, y) if isinstance(x, dist.Normal) else _opposed(x, y)
         if found is not None:
@@ -131,6 +149,13 @@ def _sum(d: Name, e: Name, shape: tuple[int, ...], dtype: Any) -> Name | Law:
             low, high = apply(jnp.add, d.low, e.low), apply(jnp.add, d.high, e.high)
             return dist.Triangular(low, high, apply(jnp.add, low, width))
     return None
+
+
+def _squares(d: Name) -> Squares | None:
+    """The square of a number around 0 as one around 0."""
+    if isinstance(d, GammaPower) and d.power == 1 and d.sign == 1 and number(d.concentration) == 0.5:
+        return Squares(1, 0.0, apply(lambda r: jnp.sqrt(0.5 / r), d.rate))
+    return d if isinstance(d, Squares) else None
 
 
 def _falls(d: Name) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
-from storax.logprob.deriving import products, sharing, sums
+from storax.logprob.deriving import matrices, products, sharing, sums
 from storax.logprob.deriving.algebra import Extreme, NormalLaw
 from storax.logprob.deriving.images import is_smooth
 from storax.logprob.deriving.laws import Finite, Law, log_sum
@@ -105,6 +105,8 @@ def _(step: Step) -> Random:
 
 @rule("dot_general", "cumsum", "triangular_solve", "custom_linear_solve", "conv_general_dilated")
 def _(step: Step) -> Random:
+    if step.name == "dot_general" and (matrix := matrices.product(step)) is not None:
+        return matrix
     place, r = step.one()
     if (step.name == "triangular_solve" and place == 0) or (
         step.name == "custom_linear_solve" and place != len(step.inputs) - 1

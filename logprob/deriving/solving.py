@@ -19,7 +19,7 @@ import numpy as np
 
 from storax import jaxprs
 from storax.errors import NotMeasurable, ShapeError
-from storax.logprob.deriving import branching, gaussians, loops, parents, preimages
+from storax.logprob.deriving import branching, extremes, gaussians, loops, parents, preimages
 from storax.logprob.deriving.graphs import Node
 from storax.logprob.deriving.laws import Density, Flat, Given, close, combine, is_known
 from storax.logprob.deriving.randoms import Random
@@ -80,6 +80,7 @@ class Solver:
                 or self._by_branches()
                 or loops.settle(self)
                 or parents.settle(self)
+                or extremes.settle(self)
                 or self._gaussian()
                 or self._by_preimages()
                 or self._sum_out()
@@ -194,7 +195,7 @@ class Solver:
                 whys.append((o, str(error)))
                 continue
             self._done(o, (score, 0))
-            self.left += [Observation(o.node.inputs[i], v) for i, v in operands]
+            self.left += [Observation(operand(o.node, i), v) for i, v in operands]
             return True
         self.whys = whys
         return False
@@ -299,6 +300,13 @@ class Solver:
             f"{self.call}: the density cannot be derived: {text}. Give the latent quantity a name with sx.sample, so "
             f"that it is inferred; or integrate it out by hand; or add a rule, sx.logprob.register."
         )
+
+
+def operand(node: Node, place: Any) -> Node:
+    """An operand of an equation, or with several places one of an operand of its own."""
+    for i in place if isinstance(place, tuple) else (place,):
+        node = node.inputs[i]
+    return node
 
 
 def total(terms: Sequence[Density]) -> Density:

@@ -86,7 +86,9 @@ class Walk:
             return result
         for place, x in enumerate(inputs):
             if result is x:  # handed on: its value follows from that of another node than its own
-                result = dataclasses.replace(x, push=lambda y, place=place: ([(place, y)], 0.0), fork=None)
+                copied = Step("copy", {}, [x], node.aval, 0, lambda xs: list(xs))
+                push = lambda y, place=place: ([(place, y)], 0.0)  # noqa: E731
+                result = dataclasses.replace(x, push=push, fork=None, made=copied)
                 break
         if result.made is None:
             result.made = step
@@ -134,7 +136,7 @@ def draw(node: Node, leaves: list[Any]) -> Random:
         free, has_density = degrees.of(one.support, node.shape)
         smooth = (smooth if has_density else None) if smooth else False
         return Random(node.shape, node.aval.dtype, deps, why=why, gaussian=gaussian, affine=bool(smooth and free is None),
-                      smooth=smooth, free=free)  # fmt: skip
+                      smooth=smooth, free=free, form=degrees.form(one.support))  # fmt: skip
     return Random(node.shape, node.aval.dtype, deps, law=law, gaussian=_gaussian(node, one, leaves), affine=smooth,
                   smooth=smooth, alike=all(np.ndim(x) == 0 for x in leaves) and not site.lanes)  # fmt: skip
 
