@@ -10,7 +10,7 @@ import numpy as np
 
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
-from storax.logprob.deriving import matrices, products, sharing, sums
+from storax.logprob.deriving import lengths, matrices, products, sharing, sums
 from storax.logprob.deriving.algebra import Extreme, NormalLaw
 from storax.logprob.deriving.images import is_smooth
 from storax.logprob.deriving.laws import Finite, Law, log_sum
@@ -85,6 +85,8 @@ def _(step: Step) -> Random:
         else:
             law, why = sharing.reduced(step, r, axes)
             why = why or "sums numbers that are not independent"
+    if law is None and (x := lengths.squared(r)) is not None:
+        law = lengths.sum_of_squares(x, axes, step.shape, step.aval.dtype)
     return step.random(deps, law=law, why="" if law is not None else why, gaussian=gaussian, affine=r.affine,
                        smooth=r.smooth)  # fmt: skip
 

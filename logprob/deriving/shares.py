@@ -21,7 +21,7 @@ from storax.logprob.deriving.randoms import Random, Step
 REPEATS = {"broadcast_in_dim", "reshape", "squeeze", "expand_dims", "stop_gradient", "copy"}
 
 
-def _origin(r: Random) -> Random:
+def origin(r: Random) -> Random:
     """What is repeated, or only has its axes changed."""
     while r.made is not None and r.made.name in REPEATS and isinstance(r.made.inputs[0], Random):
         r = r.made.inputs[0]
@@ -69,16 +69,16 @@ def of_vector(step: Step) -> Random | None:
     part, whole = step.inputs
     if not (isinstance(part, Random) and isinstance(whole, Random)) or part.shape != step.shape:
         return None
-    made = _origin(whole).made
+    made = origin(whole).made
     if made is None or made.name != "reduce_sum" or made.inputs[0] is not part or len(made.params["axes"]) != 1:
         return None
     (axis,) = made.params["axes"]
-    if part.shape[axis] < 2 or not _is_of_rows(whole, part, axis):
+    if part.shape[axis] < 2 or not is_of_rows(whole, part, axis):
         return None
     return _dirichlet(step, part, axis) or _logistic_normal(step, part, axis)
 
 
-def _is_of_rows(r: Random, x: Random, axis: int) -> bool:
+def is_of_rows(r: Random, x: Random, axis: int) -> bool:
     """Is it one number for each row of x along the axis, made of that row?"""
     rows = x.deps.merged((axis,))
     if not (_is_level(r, axis, len(x.shape)) and (rows.independent or x.shape[axis] == int(np.prod(x.shape)))):
@@ -127,7 +127,7 @@ def _logistic_normal(step: Step, x: Random, axis: int) -> Random | None:
         if z.made is None or z.made.name != "sub" or not all(isinstance(v, Random) for v in z.made.inputs):
             return None
         z, shift = z.made.inputs
-        if not _is_of_rows(shift, z, axis):
+        if not is_of_rows(shift, z, axis):
             return None
     if z.gaussian is None or z.shape != x.shape:
         return None

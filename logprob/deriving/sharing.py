@@ -62,7 +62,9 @@ def _entry(law: Image, i: int) -> Image:
                         at_high=one(p.at_high), domain=tuple(map(one, p.domain)),
                         sign=p.sign if isinstance(p.sign, int) else one(p.sign))
               for p in law.pieces]  # fmt: skip
-    return Image(inner.root, pieces, law.dtype, [one(d) for d in law.doubts])
+    image = Image(inner.root, pieces, law.dtype, [one(d) for d in law.doubts])
+    image.named = law.move(_at(i), whole, ()).name
+    return image
 
 
 def apart(r: Random, i: int) -> Random:

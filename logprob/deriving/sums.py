@@ -67,7 +67,7 @@ def along(law: Law, axes: tuple[int, ...], shape: tuple[int, ...], dtype: Any) -
         return _negative(law, d, axes, shape, dtype)
     f = family(d)
     if f is not None and all(constant_along(x, axes, law.shape) for x in f.shared.values()):
-        shared = {n: _one_along(x, axes, law.shape) for n, x in f.shared.items()}
+        shared = {n: one_along(x, axes, law.shape) for n, x in f.shared.items()}
         added = {n: jnp.broadcast_to(jnp.asarray(x), law.shape).sum(axes) for n, x in f.added.items()}
         return Plain(f.make(**shared, **added), shape, dtype)
     few = law.finite if law.is_discrete else None
@@ -96,7 +96,7 @@ def constant_along(x: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> boo
     return all(bool((whole == np.take(whole, [0], a)).all()) for a in axes)
 
 
-def _one_along(x: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+def one_along(x: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
     if np.ndim(x) == 0:
         return x
     whole = jnp.broadcast_to(jnp.asarray(x), shape)
