@@ -111,11 +111,9 @@ class Extreme(Law):
         return log1mexp(-inside)
 
     def density(self, y: Any) -> Density:
-        within, below = self._inner(y, False).sum(0), self._inner(y, True).sum(0)
-        if self.is_discrete:
-            return _difference(within, below), 0
         tails = self._inner(y, False)
-        before = jnp.cumsum(tails, 0) - tails
+        if self.is_discrete:
+            return _difference(tails.sum(0), self._inner(y, True).sum(0)), 0
         scores = self._stacked(lambda p, v: p.density(v)[0], y)
         zero = tails == -jnp.inf
         safe = jnp.where(zero, 0.0, tails)
@@ -125,7 +123,7 @@ class Extreme(Law):
         smooth = log_sum(jnp.where(others > 0, -jnp.inf, scores + before + after))
         if self.smooth:
             return smooth, 1
-        mass = _difference(within, below)
+        mass = _difference(tails.sum(0), self._inner(y, True).sum(0))
         return jnp.where(mass > -jnp.inf, mass, smooth), jnp.where(mass > -jnp.inf, 0, 1)
 
     @property
@@ -155,6 +153,8 @@ def of_independent(step: Step) -> Law | None:
     assert a is not None and b is not None
     if step.name in ("add", "sub", "add_any", "mul", "div"):
         return products.combine(step.name, a, b, step.shape, step.aval.dtype)
+    if step.name == "atan2":
+        return products.angle(a, b, step.shape, step.aval.dtype)
     if step.name in ("max", "min"):
         return Extreme([a, b], step.name == "max", step.shape)
     if step.name in ("lt", "le", "gt", "ge", "eq", "ne"):

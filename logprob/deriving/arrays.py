@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -257,10 +258,32 @@ class Joined(Law):
         return self._over(lambda p, v: p.tail(v, upper, strict), y)
 
 
+@rule("scatter-mul")
+def _(step: Step) -> Random:
+    return _with_known(step, "mul", jnp.ones)
+
+
+def _with_known(step: Step, name: str, empty: Any) -> Random:
+    """x.at[i].add(c), the same as x + zeros.at[i].add(c); products with ones."""
+    if step.places != [0]:
+        refuse("changes a random array by a random number, or at a random place")
+    other = step.run(empty(step.shape, step.aval.dtype), *step.inputs[1:])
+    f = {"add": jnp.add, "mul": jnp.multiply}[name]
+    inner = Step(name, {}, [step.inputs[0], other], step.aval, 0, lambda xs: [f(*xs)])
+    return RULES[ELEMENTWISE](inner)
+
+
 @rule("scatter-add")
 def _(step: Step) -> Random:
+    if step.places == [0]:
+        return _with_known(step, "add", jnp.zeros)
+    if step.places == [0, 2]:
+        zeros = jnp.zeros(step.shape, step.aval.dtype)
+        more = RULES[step.name](dataclasses.replace(step, inputs=[zeros, *step.inputs[1:]]))
+        both = Step("add", {}, [step.inputs[0], more], step.aval, 0, lambda xs: [jnp.add(*xs)])
+        return RULES[ELEMENTWISE](both)
     if step.places != [2] or any(isinstance(x, jax.core.Tracer) for x in step.inputs[1:2]):
-        refuse("adds at places that are random or not known, or to a random array")
+        refuse("adds at places that are random or not known")
     operand, _, r = step.inputs
     deps = step.moved()
     where = _landing(step, r)

@@ -163,6 +163,32 @@ for _name, _rule in {"add": _add, "sub": _sub, "mul": _mul, "div": _div, "pow": 
     STRETCHES[_name] = _rule
 
 
+def _log_add_exp(step: Step, place: int) -> list[Branch]:
+    c = _other(step, place)
+    return [Branch(lambda y: y + jnp.log(-jnp.expm1(c - y)), image=(-inf, inf))]
+
+
+def _square_plus(step: Step, place: int) -> list[Branch]:
+    """(x + sqrt(x^2 + b)) / 2."""
+    with jax.ensure_compile_time_eval():
+        b = jnp.square(2 * step.of(jnp.zeros(step.shape, step.aval.dtype)))  # its value at 0 is sqrt(b) / 2
+    if place != 0 or not known_all(lambda b, z: b > z, b, 0.0):
+        refuse("has a smoothing that is random or not known to be positive")
+    return [Branch(lambda y: y - b / (4 * y), image=(0.0, inf))]
+
+
+def _atan2(step: Step, place: int) -> list[Branch]:
+    c = _other(step, place)
+    if place != 0 or not known_all(lambda c, z: c > z, c, 0.0):
+        refuse("is an angle to a number that is random or not known to be positive")
+    return [Branch(lambda y: c * jnp.tan(y), image=(-pi / 2, pi / 2))]
+
+
+for _name, _rule in {"custom_jvp_call:logaddexp": _log_add_exp, "jit:logaddexp": _log_add_exp, "atan2": _atan2,
+                     "jit:squareplus": _square_plus}.items():  # fmt: skip
+    STRETCHES[_name] = _rule
+
+
 def _periodic(inverse: Any, first: float, rising: bool) -> Any:
     """Stretches of length pi, the first of which begins at `first`; `inverse` is of the one around 0."""
 

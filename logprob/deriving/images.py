@@ -135,9 +135,9 @@ class Image(Law):
             value, slope = jax.jvp(p.forward, (inner,), (jnp.ones_like(inner),))
             slope = jnp.where(jnp.isfinite(slope) & (slope != 0), slope, jnp.inf)
             x = jnp.where(jnp.isfinite(x), self.root.snap(inner, _error(inner, value, 1 / slope)), x)
-        from_x = between(self.root, x, p.high, not strict, p.high_in)
-        to_x = between(self.root, p.low, x, p.low_in, not strict)
-        part = p.if_rising(from_x, to_x) if upper else p.if_rising(to_x, from_x)
+        from_x = lambda: between(self.root, x, p.high, not strict, p.high_in)  # noqa: E731
+        to_x = lambda: between(self.root, p.low, x, p.low_in, not strict)  # noqa: E731
+        part = p.choose(from_x, to_x) if upper else p.choose(to_x, from_x)
         end = p.least if upper else p.most
         has_end = p.if_rising(p.low_in, p.high_in) if upper else p.if_rising(p.high_in, p.low_in)
         everything = ((y < end) if upper else (y > end)) | ((y == end) & (not strict or ~np.bool_(has_end)))

@@ -277,8 +277,8 @@ def between(law: Law, low: Any, high: Any, low_in: bool, high_in: bool) -> jax.A
         return law.tail(fit(low), upper=True, strict=not low_in)
     low, high = fit(low), fit(high)
     crossed = (low > high) | ((low == high) & (not (low_in and high_in)))
-    above_low, above_high = law.tail(low, True, not low_in), law.tail(high, True, high_in)
-    below_low, below_high = law.tail(low, False, low_in), law.tail(high, False, not high_in)
+    above_low, below_low = law.tail(low, True, not low_in), law.tail(low, False, low_in)
+    above_high, below_high = law.tail(high, True, high_in), law.tail(high, False, not high_in)
     upper = above_low < below_high
     large, small = jnp.where(upper, above_low, below_high), jnp.where(upper, above_high, below_low)
     alone = (small == -jnp.inf) | (large == -jnp.inf)

@@ -80,6 +80,12 @@ class Piece:
             return a if self.sign >= 0 else b
         return a if a is b else jnp.where(self.sign > 0, a, b)
 
+    def choose(self, rising: Callable[[], Any], falling: Callable[[], Any]) -> Any:
+        """As `if_rising`, where only one of both is computed if the direction is known."""
+        if isinstance(self.sign, int):
+            return rising() if self.sign >= 0 else falling()
+        return self.if_rising(rising(), falling())
+
     def replace(self, **changes: Any) -> Piece:
         return dataclasses.replace(self, **changes)
 

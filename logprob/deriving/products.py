@@ -126,6 +126,13 @@ def combine(op: str, a: Law, b: Law, shape: tuple[int, ...], dtype: Any) -> Law 
     return law_of(found, shape, dtype)
 
 
+def angle(a: Law, b: Law, shape: tuple[int, ...], dtype: Any) -> Law | None:
+    """atan2 of two normal numbers of one law around 0: every direction is alike."""
+    d, e = a.name(), b.name()
+    alike = isinstance(d, dist.Normal) and isinstance(e, dist.Normal) and sums.same(d.scale, e.scale)
+    return Plain(dist.Uniform(-np.pi, np.pi), shape, dtype) if alike and is_zero(d.loc) and is_zero(e.loc) else None
+
+
 def _sum(d: Name, e: Name, shape: tuple[int, ...], dtype: Any) -> Name | Law:
     if _falls(e) and (_falls(d) or isinstance(d, dist.Normal)):
         turned = law_of(_sum(scaled(d, -1.0, -1), scaled(e, -1.0, -1), shape, dtype), shape, dtype)

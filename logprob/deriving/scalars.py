@@ -18,7 +18,7 @@ from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.images import Image, is_smooth, mapped
 from storax.logprob.deriving.laws import Finite, Law, at_once, point
 from storax.logprob.deriving.mixtures import Mixture, spread
-from storax.logprob.deriving.pieces import common, known_all, restricted
+from storax.logprob.deriving.pieces import apply, common, known_all, restricted, still
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import STRETCHES, only_known, refuse, rule_of
 
@@ -32,7 +32,7 @@ def elementwise(step: Step) -> Random:
     randoms = step.randoms
     law, why, push, fork = None, "", None, None
     if step.name == "mul" and any(known_all(lambda c, z: c == z, c, 0.0) for c in only_known(step)):
-        return step.random(deps, law=point(jnp.zeros(step.shape, step.aval.dtype)), smooth=False)
+        return step.random(deps, law=point(np.zeros(step.shape, step.aval.dtype)), smooth=False)
     if step.name == "div" and (shares_of_it := shares.of_vector(step)) is not None:
         return shares_of_it
     try:
@@ -179,10 +179,12 @@ def _of_one(step: Step) -> Law:
     law, shape = r.law, step.shape
     if r.shape != shape:
         law = law.move(lambda x: jnp.broadcast_to(x, shape), lambda y: _first(y, r.shape), shape)
-    if isinstance(law, Finite) or (isinstance(law, Image) and law.is_constant and step.name not in STRETCHES):
-        few = law.finite
-        assert few is not None
-        return listed(step, place, few)
+    if isinstance(law, Image) and law.is_constant and step.name not in STRETCHES:
+        at = lambda v: step.run(*[v if i == place else x for i, x in enumerate(step.inputs)])  # noqa: E731
+        pieces = [still(p, apply(at, p.at_low)) for p in law.pieces]
+        return Image(law.root, pieces, step.aval.dtype, law.doubts)
+    if isinstance(law, Finite):
+        return listed(step, place, law)
     if law.dtype == bool:
         few = law.finite
         assert few is not None
@@ -291,7 +293,7 @@ def mixed(step: Step) -> Law:
         components = []
         for v in few.values:
             if step.name == "mul" and known_all(lambda v, z: v == z, v, 0.0):
-                components.append(point(jnp.zeros(step.shape, step.aval.dtype)))
+                components.append(point(np.zeros(step.shape, step.aval.dtype)))
                 continue
             inner = Step(step.name, step.params, [v if i == place else x for i, x in enumerate(step.inputs)], step.aval,
                          step.output, step.evaluate)  # fmt: skip

@@ -10,7 +10,8 @@ import numpy as np
 
 from storax.errors import NotMeasurable
 from storax.logprob.deriving.images import Image
-from storax.logprob.deriving.laws import Law, Moved, is_known
+from storax.logprob.deriving.laws import Finite, Law, Moved, is_known
+from storax.logprob.deriving.pieces import known_all
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import refuse, rule_of
 
@@ -33,7 +34,9 @@ def element(law: Law, i: int) -> Image:
     if isinstance(law, Joined):
         return element(law.parts[law.which[i]], int(law.where[i]))
     if isinstance(law, Image):
-        return _entry(law, i)
+        return law if law.shape == () else _entry(law, i)
+    if law.shape == ():
+        return Image.of(law)
     kept = law.__dict__.setdefault("elements", {})
     if i not in kept:
         kept[i] = Image.of(law.move(_at(i), lambda y: jnp.broadcast_to(y, law.shape), ()))
@@ -65,6 +68,20 @@ def _entry(law: Image, i: int) -> Image:
     image = Image(inner.root, pieces, law.dtype, [one(d) for d in law.doubts])
     image.named = law.move(_at(i), whole, ()).name
     return image
+
+
+def constant(r: Random) -> Any:
+    """The value of a quantity that is known to be the same whatever the draws, as `x != x`; else the quantity."""
+    if isinstance(r.law, Image) and r.law.is_constant:
+        values = [p.at_low for p in r.law.pieces]
+    elif isinstance(r.law, Finite):
+        values = r.law.values
+    else:
+        return r
+    first = values[0]
+    if not all(known_all(lambda a, b: a == b, v, first) for v in values):
+        return r
+    return np.broadcast_to(np.asarray(first, r.dtype), r.shape)
 
 
 def apart(r: Random, i: int) -> Random:

@@ -18,9 +18,10 @@ from storax.logprob.deriving import compound, degrees
 from storax.logprob.deriving.dependence import Dependence, union
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.graphs import Node, call_name
-from storax.logprob.deriving.laws import Given, at_once
+from storax.logprob.deriving.laws import Given, at_once, point
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import rule_of
+from storax.logprob.deriving.sharing import constant
 
 LOOPS: dict[str, Any] = {}  # control flow with draws inside: name -> rule(step, node, walk)
 
@@ -67,6 +68,13 @@ class Walk:
         equation = node.equation
         name = call_name(equation)
         evaluate = lambda xs: jaxprs.evaluate(equation, list(xs))  # noqa: E731
+        settled = [constant(x) if isinstance(x, Random) else x for x in inputs]
+        if settled and not any(isinstance(x, Random) for x in settled) and not jaxprs.has_sites(equation):
+            with at_once(*settled):
+                value = jaxprs.evaluate(equation, settled)[node.output]
+            deps = union([r.deps.everywhere(node.shape) for r in inputs if isinstance(r, Random)], node.shape)
+            return Random(node.shape, node.aval.dtype, deps, law=point(value), smooth=False)
+        inputs = settled
         step = Step(name, dict(equation.params), inputs, node.aval, node.output, evaluate)
         deps = union([r.deps.everywhere(node.shape) for r in step.randoms], node.shape)
         try:
