@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from storax.logprob.deriving import degrees, trajectories
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
-from storax.logprob.deriving import degrees, trajectories
 from storax.logprob.deriving.cutting import SPECIAL
 from storax.logprob.deriving.laws import Finite, Law, close, point
 from storax.logprob.deriving.randoms import Random, Step, is_one_place

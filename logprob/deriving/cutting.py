@@ -267,7 +267,9 @@ def _(step: Step, place: int, image: Image) -> Law:
     pieces: list[Piece | None] = []
     for p in image.pieces:
         if p.is_still:
-            pieces.append(still(p, apply(lambda v: jnp.searchsorted(edges, v, "left" if strict else "right"), p.at_low)))
+            pieces.append(
+                still(p, apply(lambda v: jnp.searchsorted(edges, v, "left" if strict else "right"), p.at_low))
+            )
             continue
         rest: Piece | None = p
         for k, edge in enumerate(edges):

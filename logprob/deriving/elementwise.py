@@ -67,7 +67,7 @@ register("jit:ndtr", special.ndtri)
 register("jit:ndtri", special.ndtr, low=0.0, high=1.0)
 register("custom_jvp_call:ndtri", special.ndtr, low=0.0, high=1.0)
 register("custom_jvp_call:_erfcx", [Branch(None, sign=-1, image=(0.0, inf))])
-register("jit:soft_sign", lambda y: y / (1 - jnp.abs(y)))
+register("jit:soft_sign", [Branch(lambda y: y / (1 - jnp.abs(y)), image=(-1.0, 1.0))])
 for _name in ("jit:log_ndtr", "custom_jvp_call:log_ndtr"):
     register(_name, [Branch(None, image=(-inf, 0.0))])  # searched for: exp(y) underflows
 

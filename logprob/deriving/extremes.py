@@ -24,7 +24,9 @@ def settle(solver: Any) -> bool:
             continue
         (high,) = others
         b = solver.walk(high.node).made
-        same = b is not None and b.name == "reduce_max" and b.inputs[0] is x and b.params["axes"] == a.made.params["axes"]
+        same = (
+            b is not None and b.name == "reduce_max" and b.inputs[0] is x and b.params["axes"] == a.made.params["axes"]
+        )
         if same and (x.law.is_discrete or is_smooth(x.law)):
             axes = tuple(a.made.params["axes"])
             solver.settle_together([low, high], both(x.law, axes, jnp.asarray(low.value), jnp.asarray(high.value)))

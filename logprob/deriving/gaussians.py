@@ -15,6 +15,7 @@ from storax.logprob.deriving.dependence import Dependence
 
 Noise = Mapping[Any, Any]  # draw -> standard normal numbers
 DENSE = 4096  # numbers with a joint covariance matrix, at most
+FEW = 1024  # coefficients that are computed while a program is traced
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +102,12 @@ def joint_log_prob(parts: list[tuple[Gaussian, Any]]) -> jax.Array:
     if a.shape[0] > a.shape[1]:
         raise NotMeasurable(f"has {a.shape[0]} numbers made of only {a.shape[1]}: they are linearly dependent, and "
                             f"have no joint density")  # fmt: skip
-    if not isinstance(a, jax.core.Tracer):
+    if a.size <= FEW:
+        with jax.ensure_compile_time_eval():
+            now = whole.matrix()  # known under jit, too
+        if not isinstance(now, jax.core.Tracer):
+            _refuse_dependent(np.asarray(now, float))
+    elif not isinstance(a, jax.core.Tracer):
         _refuse_dependent(np.asarray(a, float))
     return log_normal(y, whole.mean, a @ a.T)
 

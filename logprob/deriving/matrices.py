@@ -33,7 +33,7 @@ def _kind(r: Any) -> str:
 
 
 def _form(r: Random) -> str:
-    """"lower" or "symmetric": of a draw, by its support; of a product with positive numbers, as its argument."""
+    """ "lower" or "symmetric": of a draw, by its support; of a product with positive numbers, as its argument."""
     while r.made is not None:
         if r.form:
             return r.form
@@ -160,9 +160,11 @@ def _is_plain_product(step: Step) -> bool:
     """Is it A @ B of two matrices?"""
     shapes = [x.shape if isinstance(x, Random) else np.shape(x) for x in step.inputs]
     numbers = step.params["dimension_numbers"]
-    return step.name == "dot_general" and [len(s) for s in shapes] == [2, 2] and [
-        tuple(map(tuple, d)) for d in numbers
-    ] == [((1,), (0,)), ((), ())]
+    return (
+        step.name == "dot_general"
+        and [len(s) for s in shapes] == [2, 2]
+        and [tuple(map(tuple, d)) for d in numbers] == [((1,), (0,)), ((), ())]
+    )
 
 
 def _known(x: Any) -> np.ndarray[Any, Any] | None:

@@ -149,6 +149,9 @@ def _(step: Step) -> Random:
         return _places(step)
     if len(step.inputs) != 1 or step.params["dimension"] != len(step.shape) - 1:
         refuse("sorts several arrays, or along an axis that is not the last")
+    (first,) = step.randoms
+    if first.law is not None and first.law.is_discrete and first.alike and first.deps.independent:
+        return _sorted_counts(step, first)
     r = _continuous(step)
     n = step.shape[-1]
     assert r.law is not None
@@ -171,6 +174,22 @@ def _(step: Step) -> Random:
 
     why = f"sorts {n} numbers" if law is None else ""
     return step.random(r.deps.everywhere(step.shape), law=law, why=why, joint=joint, smooth=True)
+
+
+def _sorted_counts(step: Step, r: Random) -> Random:
+    """n numbers of one discrete law: n! over the product of m! for each value that is taken m times."""
+    n = step.shape[-1]
+    if len(step.shape) != 1:
+        refuse("sorts several rows of numbers that may be equal")
+
+    def joint(y: Any) -> Density:
+        assert r.law is not None
+        place = np.arange(n) - jnp.searchsorted(y, y, side="left") + 1  # 1, 2, ... among those that are equal
+        score = r.law.density(y)[0].sum() + gammaln(n + 1.0) - jnp.log(place).sum()
+        return jnp.where((y[1:] >= y[:-1]).all(), score, -jnp.inf), 0
+
+    why = "sorts numbers that may be equal"
+    return step.random(r.deps.everywhere(step.shape), why=why, joint=joint, smooth=False)
 
 
 @rule("jit:median")

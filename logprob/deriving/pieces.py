@@ -187,9 +187,20 @@ def through(piece: Piece, f: Callable[[Any], Any], branch: Branch) -> Piece:
         forward=lambda x: f(piece.forward(x)),
         inverse=back if piece.inverse is not None and inverse is not None else None,
         sign=piece.sign * branch.sign,
-        at_low=apply(f, piece.at_low),
-        at_high=apply(f, piece.at_high),
+        at_low=_at_end(f, piece.at_low, branch, 0),
+        at_high=_at_end(f, piece.at_high, branch, 1),
     )
+
+
+def _at_end(f: Callable[[Any], Any], x: Any, branch: Branch, end: int) -> Any:
+    """f(x), or its limit where f is not a number, as x / (1 + x) at infinity."""
+    value = apply(f, x)
+    lost = branch.image is not None and isinstance(branch.sign, int) and is_known(value)
+    if not lost or not np.isnan(np.asarray(value, float)).any():
+        return value
+    assert branch.image is not None
+    limit = branch.image[end if branch.sign > 0 else 1 - end]
+    return np.where(np.isnan(np.asarray(value, float)), limit, value).astype(np.result_type(value))
 
 
 def _image(f: Callable[[Any], Any], branch: Branch) -> tuple[float, float, bool, bool]:

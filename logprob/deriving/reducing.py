@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
-from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
 from storax.logprob.deriving import lengths, matrices, products, sharing, sums
+from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
 from storax.logprob.deriving.algebra import Extreme, NormalLaw
 from storax.logprob.deriving.images import is_smooth
 from storax.logprob.deriving.laws import Finite, Law, log_sum

@@ -76,6 +76,8 @@ def constant(r: Random) -> Any:
         values = [p.at_low for p in r.law.pieces]
     elif isinstance(r.law, Finite):
         values = r.law.values
+    elif r.law is not None and not r.deps and r.law.finite is not None:  # a known entry beside random ones
+        values = r.law.finite.values
     else:
         return r
     first = values[0]
