@@ -115,13 +115,13 @@ def _(step: Step) -> Random:
         refuse(f"is a place, or takes the largest of more than {MOST} numbers, or of numbers of different laws")
 
     def joint(y: Any) -> Density:
-        at = jnp.broadcast_to(y[-1:], (n,)).at[:k].set(y)
+        at = spread(y)
         falling = (y[1:] < y[:-1]).all()
         score = law.density(at)[0][:k].sum() + (law.tail(at)[k:].sum() if k < n else 0.0)
         return jnp.where(falling, score + gammaln(n + 1.0) - gammaln(n - k + 1.0), -jnp.inf), k
 
-    ordered = Ordered(law, n - 1 - np.arange(n), (n,)).move(lambda v: v[:k], lambda y: jnp.broadcast_to(y[-1:], (n,)).at[
-        :k].set(y), (k,))  # fmt: skip
+    spread = lambda y: jnp.broadcast_to(y[-1:], (n,)).at[:k].set(y)  # noqa: E731
+    ordered = Ordered(law, n - 1 - np.arange(n), (n,)).move(lambda v: v[:k], spread, (k,))
     return step.random(r.deps.everywhere(step.shape), law=ordered, joint=joint, smooth=True)
 
 

@@ -278,7 +278,7 @@ def _of_same(step: Step) -> Law:
         if stretch is None:
             continue
         here = dict(zip(images, [restricted(p, stretch) for p in parts], strict=True))
-        pieces.append(monotone.combine(step, here))
+        pieces += monotone.combine(step, here)
     doubts = [d for m in images.values() for d in m.doubts]
     return Image(root, pieces, step.aval.dtype, doubts)
 

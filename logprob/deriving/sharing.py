@@ -34,7 +34,7 @@ def element(law: Law, i: int) -> Image:
     if isinstance(law, Joined):
         return element(law.parts[law.which[i]], int(law.where[i]))
     if isinstance(law, Image):
-        return law if law.shape == () else _entry(law, i)
+        return law if law.shape == () and not isinstance(law.root, Moved) else _entry(law, i)
     if law.shape == ():
         return Image.of(law)
     kept = law.__dict__.setdefault("elements", {})

@@ -143,8 +143,9 @@ def draw(node: Node, leaves: list[Any]) -> Random:
         why = f"{node.label} is a vector, whose entries depend on each other"
         free, has_density = degrees.of(one.support, node.shape)
         smooth = (smooth if has_density else None) if smooth else False
-        return Random(node.shape, node.aval.dtype, deps, why=why, gaussian=gaussian, affine=bool(smooth and free is None),
-                      smooth=smooth, free=free, form=degrees.form(one.support))  # fmt: skip
+        affine = bool(smooth and free is None)
+        return Random(node.shape, node.aval.dtype, deps, why=why, gaussian=gaussian, affine=affine, smooth=smooth,
+                      free=free, form=degrees.form(one.support))  # fmt: skip
     return Random(node.shape, node.aval.dtype, deps, law=law, gaussian=_gaussian(node, one, leaves), affine=smooth,
                   smooth=smooth, alike=all(np.ndim(x) == 0 for x in leaves) and not site.lanes)  # fmt: skip
 
