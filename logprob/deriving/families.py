@@ -38,10 +38,13 @@ class ExpGamma(NamedTuple):
     sign: int
 
 
-class Squares(NamedTuple):
-    """The sum of the squares of `count` numbers Normal(m_i, scale), `length` being that of the vector of all m_i."""
+SYMMETRIC = (dist.Normal, dist.Cauchy, dist.Laplace, dist.Logistic, dist.StudentT)
 
-    count: int
+
+class Squares(NamedTuple):
+    """The sum of the squares of `terms` numbers Normal(m_i, scale), `length` being that of the vector of all m_i."""
+
+    terms: int
     length: Any
     scale: Any
 
@@ -81,9 +84,9 @@ def canonical(d: Name) -> Name:
             return GammaPower(0.5, _half_precision(d.scale), 0.5)
         case dist.Rayleigh():
             return GammaPower(1.0, _half_precision(d.scale), 0.5)
-        case dist.Weibull() if (k := number(d.concentration)) is not None:
+        case dist.Weibull() if k := number(d.concentration) or 0.0:
             return GammaPower(1.0, apply(lambda s: s**-k, d.scale), 1 / k)
-        case dist.GeneralizedGamma() if (k := number(d.power)) is not None:
+        case dist.GeneralizedGamma() if k := number(d.power) or 0.0:
             return GammaPower(d.concentration, apply(lambda r: r**k, d.rate), 1 / k)
         case dist.Uniform() if is_zero(d.low):
             return ExpGamma(1.0, 1.0, d.high, -1)
@@ -149,7 +152,7 @@ def powered(d: Name, p: float | None) -> Name:
             return Squares(1, apply(jnp.abs, d.loc), d.scale)
         return GammaPower(0.5, _half_precision(d.scale), p / 2) if is_zero(d.loc) and p > 0 and p % 2 == 0 else None
     if isinstance(d, Squares):
-        return dist.Rice(d.length, d.scale) if d.count == 2 and p == 0.5 else None
+        return dist.Rice(d.length, d.scale) if d.terms == 2 and p == 0.5 else None
     if isinstance(d, dist.LogNormal):
         return dist.LogNormal(times(p, d.loc), times(abs(p), d.scale))
     match canonical(d):
@@ -206,6 +209,8 @@ def _sign(c: Any, positive: bool) -> int:
 
 def _mul(d: Name, c: Any, place: int, positive: bool) -> Name:
     sign = _sign(c, positive)
+    if not sign and isinstance(d, SYMMETRIC) and not known_all(lambda x, z: (x == z).any(), c, 0.0):
+        return scaled(d, c, 1)  # whichever its sign is
     return scaled(d, c, sign) if sign else None
 
 

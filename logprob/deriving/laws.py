@@ -227,10 +227,10 @@ class Moved(Law):
     def name(self, positive: bool = False) -> Any:
         d = self.base.name(positive)
         part = lambda x: self.f(jnp.broadcast_to(x, self.base.shape)) if np.ndim(x) else x  # noqa: E731
-        if d is None or getattr(d, "event_dim", 0):
+        if d is None or getattr(d, "event_dim", False):
             return None
         leaves, tree = jax.tree.flatten(d)
-        if hasattr(d, "parameters") and len(leaves) != sum(getattr(d, n) is not None for n in d.parameters):
+        if hasattr(d, "parameters") and len(leaves) != len([n for n in d.parameters if getattr(d, n) is not None]):
             return None  # it is made of others
         with at_once(*leaves):
             return jax.tree.unflatten(tree, [part(x) for x in leaves])

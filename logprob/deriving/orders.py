@@ -203,7 +203,7 @@ def _(step: Step) -> Random:
     kept = [a for a in range(len(r.shape)) if a not in axes]
     order = (*kept, *axes)
     rows = lambda x: jnp.transpose(x, order).reshape(*step.shape, n)  # noqa: E731
-    back = lambda y: jnp.transpose(y.reshape([r.shape[a] for a in order]), np.argsort(order))  # noqa: E731
+    back = lambda y: jnp.transpose(y.reshape([r.shape[a] for a in order]), np.argsort(order).tolist())  # noqa: E731
     law = Ordered(r.law.move(rows, back, (*step.shape, n)), n // 2, step.shape)
     return step.random(r.deps.merged(axes), law=law, smooth=True)
 

@@ -250,6 +250,19 @@ def midpoint(low: Any, high: Any) -> jax.Array:
     return jnp.where(finite, 0.5 * (jnp.where(finite, low, 0.0) + jnp.where(finite, high, 0.0)), one)
 
 
+def closed(p: Piece) -> Piece:
+    """The same piece for whole numbers x, with both of its ends: x > 2.5 is x >= 3."""
+    changes: dict[str, Any] = {}
+    above, below = lambda e: jnp.floor(e) + 1, lambda e: jnp.ceil(e) - 1
+    for end, is_in, inner in (("low", p.low_in, above), ("high", p.high_in, below)):
+        if not is_in:
+            x = apply(inner, getattr(p, end))
+            changes |= {end: x, f"{end}_in": True}
+            if not p.is_still:
+                changes[f"at_{end}"] = apply(p.forward, x)
+    return p.replace(**changes)
+
+
 def common(p: Piece, q: Piece, has_atoms: bool) -> Piece | None:
     """The stretch that two pieces share, as a piece of p; None if there is known to be none."""
     low, low_in = _inner(p.low, p.low_in, q.low, q.low_in, 1, has_atoms)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.logprob.deriving.laws import close
-from storax.logprob.deriving.pieces import Branch, known_all, through, whole
+from storax.logprob.deriving.pieces import Branch, apply, known_all, through, whole
 from storax.logprob.deriving.randoms import Step
 from storax.logprob.deriving.registry import STRETCHES, refuse
 
@@ -74,7 +74,21 @@ def _branches(step: Step) -> Sequence[Branch]:
     branches: Sequence[Branch] = STRETCHES[step.name](step, place)
     if r.free is not None and len(branches) > 1:
         refuse("takes the same value at several points, and the entries of its argument depend on each other")
-    return branches if r.law is None else _reached(branches, *r.law.ends)
+    branches = branches if r.law is None else _reached(branches, *r.law.ends)
+    if r.smooth is False and any(_is_pole(step, end) for b in branches for end in (b.low, b.high)):
+        refuse("may be infinite with a positive probability")
+    return branches
+
+
+def _is_pole(step: Step, x: Any) -> bool:
+    """Is the function infinite at a finite x that its argument may have as a value?"""
+    place, r = step.one()
+    low, high = r.law.ends if r.law is not None else (-np.inf, np.inf)
+    beyond = known_all(lambda v, e: v > e, low, x) or known_all(lambda v, e: v < e, high, x)
+    if not np.isfinite(x) or beyond:
+        return False
+    f = lambda v: step.run(*[jnp.asarray(v, r.dtype) if i == place else c for i, c in enumerate(step.inputs)])  # noqa: E731
+    return not known_all(lambda v, _: np.isfinite(v), apply(f, np.float32(x)), 0.0)
 
 
 def _back(step: Step, branch: Branch, y: Any) -> tuple[Any, Any]:

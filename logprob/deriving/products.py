@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import storax.distributions as dist
+from storax.distributions.base import Distribution
 from storax.logprob.deriving import sums
 from storax.logprob.deriving.algebra import Plain
 from storax.logprob.deriving.elementwise import powers
@@ -70,7 +71,7 @@ def law_of(d: Name | Law, shape: tuple[int, ...], dtype: Any) -> Law | None:
     """The law of a name."""
     if d is None or isinstance(d, Law):
         return d
-    if isinstance(d, dist.Distribution):
+    if isinstance(d, Distribution):
         return Plain(d, shape, dtype)
     if isinstance(d, Squares):
         return _of_squares(d, shape, dtype)
@@ -88,7 +89,7 @@ def law_of(d: Name | Law, shape: tuple[int, ...], dtype: Any) -> Law | None:
 
 def _of_squares(d: Squares, shape: tuple[int, ...], dtype: Any) -> Law | None:
     """Of two, the square of Rice's law; others have no law here."""
-    if d.count != 2:
+    if d.terms != 2:
         return None
     law = _power(Image.of(Plain(dist.Rice(d.length, d.scale), shape, dtype)), 2.0)
     law.named = lambda positive: d
@@ -140,12 +141,8 @@ def _sum(d: Name, e: Name, shape: tuple[int, ...], dtype: Any) -> Name | Law:
     f, g = sums.family(d), sums.family(e)
     if f is not None and g is not None and f.make is g.make and sums.alike(f.shared, g.shared):
         return f.make(**f.shared, **{n: apply(jnp.add, x, g.added[n]) for n, x in f.added.items()})
-    if isinstance(d, (Squares, GammaPower)) and isinstance(e, (Squares, GammaPower)):
-        squares = _squares(d), _squares(e)
-        if None not in squares and any(isinstance(x, Squares) for x in (d, e)):
-            x, y = squares
-            if sums.same(x.scale, y.scale):
-                return Squares(x.count + y.count, apply(jnp.hypot, x.length, y.length), x.scale)
+    if isinstance(d, Squares) or isinstance(e, Squares):
+        return _more_squares(_squares(d), _squares(e))
     for x, y in ((d, e), (e, d)):
         found = _normal_and(x, y) if isinstance(x, dist.Normal) else _opposed(x, y)
         if found is not None:
@@ -156,6 +153,12 @@ def _sum(d: Name, e: Name, shape: tuple[int, ...], dtype: Any) -> Name | Law:
             low, high = apply(jnp.add, d.low, e.low), apply(jnp.add, d.high, e.high)
             return dist.Triangular(low, high, apply(jnp.add, low, width))
     return None
+
+
+def _more_squares(a: Squares | None, b: Squares | None) -> Squares | None:
+    if a is None or b is None or not sums.same(a.scale, b.scale):
+        return None
+    return Squares(a.terms + b.terms, apply(jnp.hypot, a.length, b.length), a.scale)
 
 
 def _squares(d: Name) -> Squares | None:
@@ -179,7 +182,7 @@ def _normal_and(d: dist.Normal, e: Name) -> Name:
     return None
 
 
-def _opposed(d: Name, e: Name) -> Name:
+def _opposed(d: Name, e: Name) -> Distribution | None:
     """Two exponentials of different signs: d is the positive one."""
     x, y = canonical(d), canonical(e)
     match x, y:
@@ -231,7 +234,7 @@ def _exponentials(x: ExpGamma, y: ExpGamma, shape: tuple[int, ...], dtype: Any) 
     return _then(law, lambda v: v * scale, Branch(lambda v: v / scale, image=(-np.inf, np.inf)))
 
 
-def normal_times(scale: Any, g: Name) -> Name:
+def normal_times(scale: Any, g: Name) -> dist.StudentT | dist.Laplace | None:
     """A scale mixture of normal numbers: Student's t (Gosset 1908), and Laplace's law."""
     if isinstance(g, GammaPower) and g.power == -0.5:
         width = apply(lambda s, r, a: s * jnp.sqrt(r / a), scale, g.rate, g.concentration)

@@ -18,7 +18,7 @@ from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.images import Image, is_smooth, mapped
 from storax.logprob.deriving.laws import Finite, Law, at_once, point
 from storax.logprob.deriving.mixtures import Mixture, spread
-from storax.logprob.deriving.pieces import apply, common, known_all, restricted, still
+from storax.logprob.deriving.pieces import apply, closed, common, known_all, restricted, still
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import STRETCHES, only_known, refuse, rule_of
 
@@ -270,8 +270,9 @@ def _of_same(step: Step) -> Law:
             at = [lists[i].values[k] if i in lists else x for i, x in enumerate(step.inputs)]  # type: ignore[union-attr]
             values.append(step.run(*[jnp.asarray(x) for x in at]))
         return Finite(values, root.log_mass, step.shape, step.aval.dtype)
+    whole = jnp.issubdtype(root.dtype, jnp.integer)
     pieces = []
-    for parts in itertools.product(*[m.pieces for m in images.values()]):
+    for parts in itertools.product(*[[closed(p) if whole else p for p in m.pieces] for m in images.values()]):
         stretch: Any = parts[0]
         for p in parts[1:]:
             stretch = common(stretch, p, has_atoms) if stretch is not None else None

@@ -142,9 +142,9 @@ def draw(node: Node, leaves: list[Any]) -> Random:
         gaussian = _vector_gaussian(node, one, leaves)
         why = f"{node.label} is a vector, whose entries depend on each other"
         free, has_density = degrees.of(one.support, node.shape)
-        smooth = (smooth if has_density else None) if smooth else False
-        affine = bool(smooth and free is None)
-        return Random(node.shape, node.aval.dtype, deps, why=why, gaussian=gaussian, affine=affine, smooth=smooth,
+        affine = smooth and has_density and free is None
+        kind = None if smooth and not has_density else smooth
+        return Random(node.shape, node.aval.dtype, deps, why=why, gaussian=gaussian, affine=affine, smooth=kind,
                       free=free, form=degrees.form(one.support))  # fmt: skip
     return Random(node.shape, node.aval.dtype, deps, law=law, gaussian=_gaussian(node, one, leaves), affine=smooth,
                   smooth=smooth, alike=all(np.ndim(x) == 0 for x in leaves) and not site.lanes)  # fmt: skip
