@@ -206,7 +206,9 @@ def distribution(f: Callable[..., Any]) -> Callable[..., Derived]:
         f: a program with anonymous draws, `sx.rv`, that returns one array.
 
     Returns:
-        A function that makes a distribution.
+        A function that makes a distribution.  Where numbers that are known only when the compiled program runs leave
+        no density, as a factor of 0 or a singular matrix, its `log_prob` is nan; of numbers that are known before, such
+        a program is refused.
 
     Raises:
         NotMeasurable: by `log_prob` and the others, if the density cannot be derived.

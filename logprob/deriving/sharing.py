@@ -72,7 +72,7 @@ def _entry(law: Image, i: int) -> Image:
 
 def constant(r: Random) -> Any:
     """The value of a quantity that is known to be the same whatever the draws, as `x != x`; else the quantity."""
-    if isinstance(r.law, Image) and r.law.is_constant:
+    if isinstance(r.law, Image) and r.law.is_constant and not r.law.doubts:
         values = [p.at_low for p in r.law.pieces]
     elif isinstance(r.law, Finite):
         values = r.law.values
