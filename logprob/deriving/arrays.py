@@ -9,11 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from storax.distributions.base import Distribution
 from storax.logprob.deriving import degrees, trajectories
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
 from storax.logprob.deriving.cutting import SPECIAL
-from storax.logprob.deriving.laws import Finite, Law, close, point
+from storax.logprob.deriving.images import is_smooth
+from storax.logprob.deriving.laws import Finite, Law, at_once, close, is_of_numbers, point
 from storax.logprob.deriving.randoms import Random, Step, is_one_place
 from storax.logprob.deriving.registry import ELEMENTWISE, RULES, STRETCHES, refuse, rule
 from storax.logprob.deriving.scalars import elementwise, gaussian_of, mixed
@@ -231,6 +233,24 @@ class Joined(Law):
         self.which, self.where, self.parts = which, where, parts
         self.shape, self.dtype = tuple(shape), jnp.dtype(dtype)
         self.is_discrete = all(p.is_discrete for p in parts)
+        self.smooth = all(map(is_smooth, parts))
+
+    def name(self, positive: bool = False) -> Any:
+        """The family of all entries, if they are of one."""
+        names = [p.name(positive) for p in self.parts]
+        kinds = {jax.tree.structure(d) for d in names}
+        if len(kinds) > 1 or not all(isinstance(d, Distribution) and is_of_numbers(d) for d in names):
+            return None
+
+        def side_by_side(*leaves: Any) -> Any:
+            out = jnp.zeros(len(self.which), jnp.result_type(*leaves))
+            for k, (x, p) in enumerate(zip(leaves, self.parts, strict=True)):
+                here = np.flatnonzero(self.which == k)
+                out = out.at[here].set(jnp.broadcast_to(x, p.shape).ravel()[self.where[here]])
+            return out.reshape(self.shape)
+
+        with at_once(*jax.tree.leaves(names)):
+            return jax.tree.map(side_by_side, *names)
 
     def _over(self, f: Any, y: Any) -> Any:
         flat = jnp.ravel(y)

@@ -19,7 +19,7 @@ from storax.errors import NotMeasurable
 from storax.logprob.deriving import products
 from storax.logprob.deriving.algebra import Plain
 from storax.logprob.deriving.dependence import Dependence, union
-from storax.logprob.deriving.families import GammaPower, Name, canonical
+from storax.logprob.deriving.families import GammaPower, Name, as_beta, canonical
 from storax.logprob.deriving.graphs import Node
 from storax.logprob.deriving.laws import Density, Law, is_known, unlaned
 from storax.logprob.deriving.randoms import Random
@@ -77,7 +77,8 @@ def child(node: Node, leaves: Sequence[Any], turned: bool = False) -> Child | No
     if not of or r.law is None or len(r.deps.of) != 1 or not r.deps.known:
         return None
     (ids,) = r.deps.of.values()
-    name = canonical(r.law.name(positive=True)) if not isinstance(r.law.name(), dist.Beta) else r.law.name()
+    chance = as_beta(r.law.name())
+    name = chance if isinstance(chance, dist.Beta) else canonical(r.law.name(positive=True))
     shape = jnp.shape(unlaned(site, place, np.zeros(r.shape), len(node.shape)))
     if ids.shape[-1] != 1 or np.broadcast_shapes(shape, node.shape) != node.shape:
         return None
@@ -246,6 +247,8 @@ def _named(d: Any, c: Child, node: Node) -> Law | None:
             return plain(dist.BetaBinomial(g.concentration1, g.concentration0, d.total_count))
         case dist.NegativeBinomial(), "probs", dist.Beta():
             return plain(dist.BetaNegativeBinomial(g.concentration1, g.concentration0, d.total_count))
+        case dist.Binomial(), "total_count", dist.Poisson() if d.probs is not None:
+            return plain(dist.Poisson(g.rate * d.probs))  # thinned
         case dist.Poisson(), "rate", GammaPower(power=1.0, sign=1):
             return plain(dist.GammaPoisson(g.concentration, g.rate))
         case dist.Exponential(), "rate", GammaPower(power=1.0, sign=1):

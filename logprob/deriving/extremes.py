@@ -7,29 +7,43 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from storax.logprob.deriving.dependence import union
 from storax.logprob.deriving.images import is_smooth
 from storax.logprob.deriving.laws import Density, Law, between, log_sum
 from storax.logprob.deriving.randoms import Random
 
 
+def _numbers(r: Any, reduction: str, of_two: str) -> Any:
+    """The law of the numbers, the axes they are along, and what they are, if r is an extreme of them."""
+    from storax.logprob.deriving.arrays import Joined
+
+    made = r.made if isinstance(r, Random) else None
+    if made is not None and made.name == reduction and made.inputs[0].deps.independent:
+        x = made.inputs[0]
+        return (x.law, tuple(made.params["axes"]), [x]) if x.law is not None else None
+    if made is None or made.name != of_two or r.shape != () or not all(isinstance(x, Random) for x in made.inputs):
+        return None
+    a, b = made.inputs
+    if a.law is None or b.law is None or not a.deps.disjoint(b.deps):
+        return None
+    return Joined(np.arange(2), np.zeros(2, int), [a.law, b.law], (2,), r.dtype), (0,), [a, b]
+
+
 def settle(solver: Any) -> bool:
     """Score a minimum and a maximum of the same numbers, if nothing else that is left depends on those."""
     for low in solver.left:
-        a = solver.walk(low.node)
-        if not isinstance(a, Random) or a.made is None or a.made.name != "reduce_min":
+        found = _numbers(solver.walk(low.node), "reduce_min", "min")
+        if found is None:
             continue
-        x = a.made.inputs[0]
-        others = [o for o in solver.left if o is not low and not solver.walk(o.node).deps.disjoint(x.deps)]
-        if len(others) != 1 or x.law is None or not x.deps.independent:
+        law, axes, xs = found
+        deps = union([x.deps for x in xs], xs[0].shape)
+        others = [o for o in solver.left if o is not low and not solver.walk(o.node).deps.disjoint(deps)]
+        top = _numbers(solver.walk(others[0].node), "reduce_max", "max") if len(others) == 1 else None
+        if top is None or top[1] != axes or {id(x) for x in top[2]} != {id(x) for x in xs}:
             continue
-        (high,) = others
-        b = solver.walk(high.node).made
-        same = (
-            b is not None and b.name == "reduce_max" and b.inputs[0] is x and b.params["axes"] == a.made.params["axes"]
-        )
-        if same and (x.law.is_discrete or is_smooth(x.law)):
-            axes = tuple(a.made.params["axes"])
-            solver.settle_together([low, high], both(x.law, axes, jnp.asarray(low.value), jnp.asarray(high.value)))
+        if law.is_discrete or is_smooth(law):
+            (high,) = others
+            solver.settle_together([low, high], both(law, axes, jnp.asarray(low.value), jnp.asarray(high.value)))
             return True
     return False
 

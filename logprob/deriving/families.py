@@ -101,6 +101,12 @@ def _half_precision(scale: Any) -> Any:
     return apply(lambda s: 0.5 / jnp.square(s), scale)
 
 
+def as_beta(d: Name) -> Name:
+    """A uniform chance as a beta."""
+    uniform = isinstance(d, dist.Uniform) and is_zero(d.low) and is_one(d.high)
+    return dist.Beta(1.0, 1.0) if uniform else d
+
+
 def as_gamma(d: Name) -> dist.Gamma | None:
     """Gamma, exponential and chi squared as a gamma."""
     g = canonical(d)

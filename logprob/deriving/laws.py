@@ -227,11 +227,9 @@ class Moved(Law):
     def name(self, positive: bool = False) -> Any:
         d = self.base.name(positive)
         part = lambda x: self.f(jnp.broadcast_to(x, self.base.shape)) if np.ndim(x) else x  # noqa: E731
-        if d is None or getattr(d, "event_dim", False):
+        if d is None or (hasattr(d, "parameters") and not is_of_numbers(d)):
             return None
         leaves, tree = jax.tree.flatten(d)
-        if hasattr(d, "parameters") and len(leaves) != len([n for n in d.parameters if getattr(d, n) is not None]):
-            return None  # it is made of others
         with at_once(*leaves):
             return jax.tree.unflatten(tree, [part(x) for x in leaves])
 
@@ -250,6 +248,12 @@ class Moved(Law):
 
         find = getattr(self.base, "icdf", None)
         return self.f(find(self.fill(q)) if find is not None else search_quantile(self.base, self.fill(q)))
+
+
+def is_of_numbers(d: Any) -> bool:
+    """Is it a distribution of numbers that is made of nothing but its parameters?"""
+    given = [n for n in d.parameters if getattr(d, n) is not None]
+    return d.event_dim == 0 and len(jax.tree.leaves(d)) == len(given)
 
 
 def at_once(*arrays: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 import storax.distributions as dist
 from storax.logprob.deriving import conjugate
-from storax.logprob.deriving.families import canonical
+from storax.logprob.deriving.families import as_beta, canonical
 from storax.logprob.deriving.graphs import Node
 from storax.logprob.deriving.laws import Density, Given
 from storax.logprob.deriving.randoms import Random
@@ -58,7 +58,7 @@ def _of_numbers(walk: Walk, parent: Node, group: Sequence[Any]) -> Density | Non
     law = walk(parent).law
     if not isinstance(law, Given):
         return None
-    prior = law.name()
+    prior = as_beta(law.name())
     is_chance = isinstance(prior, dist.Beta)
     prior = prior if is_chance else canonical(prior)
     if not isinstance(prior, (dist.Beta, conjugate.GammaPower)):
