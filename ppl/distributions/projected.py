@@ -10,9 +10,10 @@ import numpy as np
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
-from storax.distributions.radial import log_moment
+from storax.distributions.radial import log_moment, moment_ratio
 from storax.distributions.special import HALF_LOG_TWO_PI
 from storax.errors import ShapeError
+from storax.rules import custom_rule
 from storax.supports import Support
 
 
@@ -53,13 +54,9 @@ class ProjectedNormal(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, c = promote(value, self.concentration)
-        inside = self.support(x) | jnp.isnan(x).any(-1)
-        x = _direction(jnp.where(inside[..., None], x, 1.0))
-        along = (x * c).sum(-1, keepdims=True)
-        across = jnp.square(c - along * x).sum(-1)
-        wide = along[..., 0].astype(jnp.promote_types(along.dtype, jnp.float32))
-        n = x.shape[-1]
-        return within(inside, log_moment(n - 1, wide).astype(x.dtype) - 0.5 * across - n * HALF_LOG_TWO_PI)
+        squares = jnp.square(x).sum(-1)
+        inside = self.support(x) | jnp.isnan(squares)
+        return within(inside, _log_density(jnp.where(inside[..., None], x, x.shape[-1] ** -0.5), c))
 
     @property
     def mode(self) -> jax.Array:
@@ -67,6 +64,33 @@ class ProjectedNormal(Distribution):
         (c,) = promote(self.concentration)
         first = jnp.asarray(np.arange(c.shape[-1]) == 0, c.dtype).reshape((1,) * (c.ndim - 1) + (-1,))
         return _direction(jnp.where((c == 0).all(-1, keepdims=True), first, c))
+
+
+@custom_rule
+def _log_density(x: jax.Array, c: jax.Array) -> jax.Array:
+    """Of the direction of x, whose length is about 1."""
+    _, _, t, across = _parts(x, c)
+    n = x.shape[-1]
+    return log_moment(n - 1, t).astype(x.dtype) - 0.5 * jnp.square(across).sum(-1) - n * HALF_LOG_TWO_PI
+
+
+@_log_density.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    x, c = primals
+    dx, dc = tangents
+    n = x.shape[-1]
+    length, u, t, across = _parts(*primals)
+    slope = ((n - 1) / moment_ratio(n - 1, t)).astype(x.dtype)[..., None]  # of the moment's logarithm
+    along = (slope + t.astype(x.dtype)[..., None]) / length[..., None]
+    return _log_density(*primals), (along * across * dx + (slope * u - across) * dc).sum(-1)
+
+
+def _parts(x: jax.Array, c: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """|x|, u = x / |x|, u . c, and the part of c across to u."""
+    length = jnp.sqrt(jnp.square(x).sum(-1))
+    u = x / length[..., None]
+    t = (u * c).sum(-1)
+    return length, u, t.astype(jnp.promote_types(t.dtype, jnp.float32)), c - t[..., None] * u
 
 
 def _direction(x: jax.Array) -> jax.Array:
