@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from storax.distributions.erfcx import erfcx
 from storax.distributions.special import HALF_LOG_TWO_PI
 from storax.rules import custom_rule
 
@@ -30,7 +31,8 @@ def log_moment(k: int, t: jax.Array) -> jax.Array:
     tail = _Tail.of(k, t.dtype)
     far, z, s = tail.split(t)
     size = jnp.sqrt(jnp.square(s) + k)  # about that of the ratios: the products neither overflow nor vanish
-    ratios = [_normal_cdf(s), *(r / size for r in _upwards(k, s))]
+    below, up = _upwards(k, s)
+    ratios = [below, *(r / size for r in up)]
     first, *products = [math.prod(ratios[i : i + 16]) for i in range(0, len(ratios), 16)]
     rest = jnp.log(first) + k * jnp.log(size) + sum(map(jnp.log, products), HALF_LOG_TWO_PI)
     return jnp.where(far, tail.series(tail.moment, z) - (k + 1) * jnp.log(z + 1) - 0.5 * jnp.square(z), rest)
@@ -47,7 +49,7 @@ def moment_ratio(k: int, t: jax.Array) -> jax.Array:
     """J_k(t) / J_{k-1}(t)."""
     tail = _Tail.of(k, t.dtype)
     far, z, s = tail.split(t)
-    return jnp.where(far, tail.series(tail.ratio, z) / (z + 1), _upwards(k, s)[-1])
+    return jnp.where(far, tail.series(tail.ratio, z) / (z + 1), _upwards(k, s)[1][-1])
 
 
 @moment_ratio.defjvp
@@ -57,16 +59,15 @@ def _(k: int, primals: Any, tangents: Any) -> Any:
     return r, (k - r * (r - t)) * dt
 
 
-def _normal_cdf(s: jax.Array) -> jax.Array:
-    return 0.5 * jax.lax.erfc(-s * np.sqrt(0.5))
-
-
-def _upwards(k: int, s: jax.Array) -> list[jax.Array]:
-    """R_1, ..., R_k, for s not far below 0."""
-    up = [s + jnp.exp(-0.5 * jnp.square(s) - HALF_LOG_TWO_PI) / _normal_cdf(s)]
+def _upwards(k: int, s: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
+    """P(Z <= s) of a standard normal, and R_1, ..., R_k, for s not far below 0."""
+    bell = jnp.exp(-0.5 * jnp.square(s))
+    tail = 0.5 * bell * erfcx(jnp.abs(s) * np.sqrt(0.5))
+    below = jnp.where(s < 0, tail, 1 - tail)
+    up = [s + bell / (np.sqrt(2 * np.pi) * below)]
     for j in range(2, k + 1):
         up.append(s + (j - 1) / up[-1])
-    return up
+    return below, up
 
 
 class _Tail(NamedTuple):
