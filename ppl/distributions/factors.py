@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from storax.bijections.cholesky import cholesky, matmul
+from storax.bijections.cholesky import cholesky, matmul, solve_lower
 from storax.distributions.base import as_parameter, is_known, promote
 from storax.errors import ParameterError, ShapeError
 
@@ -149,7 +149,7 @@ def solve_matrix(factor: Any, x: Any) -> jax.Array:
     batch = jnp.broadcast_shapes(factor.shape[:-2], x.shape[:-2])
     factor = jnp.broadcast_to(factor, batch + factor.shape[-2:])
     x = jnp.broadcast_to(x, batch + x.shape[-2:])
-    return lax.linalg.triangular_solve(factor, x, left_side=True, lower=True)
+    return solve_lower(factor, x)
 
 
 def promote_matrices(a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
