@@ -11,6 +11,10 @@ import os
 import time
 from typing import Any
 
+# JAX solves with matrices by SciPy's OpenBLAS: its own threads, beside JAX's, take up to ten times as long, and now and
+# then wait for each other for ever.  It reads this when it is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -72,8 +72,8 @@ def solve(factor: jax.Array, x: jax.Array) -> jax.Array:
     for i in range(len(factor)):
         rest = x[i]
         for j, row in enumerate(rows):
-            rest = rest - factor[i, j] * row
-        rows.append(rest / factor[i, i])
+            rest = rest - factor[i, j][None] * row
+        rows.append(rest / factor[i, i][None])
     return jnp.stack(rows)
 
 
