@@ -114,7 +114,7 @@ def _change(kind: Any, factor: jax.Array, change: jax.Array) -> jax.Array:
 
 
 def _below(kind: Any, factor: jax.Array, change: jax.Array) -> jax.Array:
-    """The lower triangle, its diagonal halved, of L^-1 E L^-T: L times that is dL for dA = E, symmetric (Smith 1995)."""
+    """The lower triangle, its diagonal halved, of L^-1 E L^-T: L times that is dL for dA = E (Smith 1995)."""
     half = kind.settle(kind.solve(factor, change))
     both = kind.settle(kind.solve(factor, kind.transpose(half)))
     d = kind.size(factor)
