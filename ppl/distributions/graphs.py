@@ -128,16 +128,16 @@ class Graph(Pytree):
     def squares(self, y: jax.Array, sign: Any) -> jax.Array:
         """The sum over edges of w_ij (y_i - s y_j)^2, with s = `sign`, 1 or -1."""
         if self.edges is not None:
-            gaps, weights = promote(self._gaps(y, sign), jnp.asarray(self.edges.weights, y.dtype))
+            gaps, weights = promote(self._gaps(self.edges, y, sign), jnp.asarray(self.edges.weights, y.dtype))
             return dot_rows(jnp.square(gaps), weights)
         _, d = promote(y, self.degrees())
         cross = jnp.einsum("...i,ij,...j->...", y, self.matrix.astype(y.dtype), y, precision="highest")
         own, cross, sign = promote((d * jnp.square(y)).sum(-1), cross, sign)
         return own - sign * cross
 
-    def _gaps(self, y: jax.Array, sign: Any) -> jax.Array:
+    def _gaps(self, edges: Edges, y: jax.Array, sign: Any) -> jax.Array:
         """y_i - s y_j for each edge, `[..., edges]`."""
-        i, j = self.edges.ends
+        i, j = edges.ends
         if jnp.ndim(sign) == 0 and self.size * len(i) <= SMALL:
             first, second = (jnp.asarray(np.arange(self.size)[:, None] == k, y.dtype) for k in (i, j))
             return jnp.matmul(y, first - jnp.asarray(sign, y.dtype) * second, precision="highest")

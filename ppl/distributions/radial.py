@@ -35,7 +35,8 @@ def log_moment(k: int, t: jax.Array) -> jax.Array:
     ratios = [below, *(r / size for r in up)]
     first, *products = [math.prod(ratios[i : i + 16]) for i in range(0, len(ratios), 16)]
     rest = jnp.log(first) + k * jnp.log(size) + sum(map(jnp.log, products), HALF_LOG_TWO_PI)
-    return jnp.where(far, tail.series(tail.moment, z) - (k + 1) * jnp.log(z + 1) - 0.5 * jnp.square(z), rest)
+    of_far = tail.series(tail.moment, z) - (k + 1) * jnp.log(z + 1) - 0.5 * jnp.square(z)
+    return jnp.where(far, of_far, rest).astype(t.dtype)
 
 
 @log_moment.defjvp
@@ -49,7 +50,7 @@ def moment_ratio(k: int, t: jax.Array) -> jax.Array:
     """J_k(t) / J_{k-1}(t)."""
     tail = _Tail.of(k, t.dtype)
     far, z, s = tail.split(t)
-    return jnp.where(far, tail.series(tail.ratio, z) / (z + 1), _upwards(k, s)[1][-1])
+    return jnp.where(far, tail.series(tail.ratio, z) / (z + 1), _upwards(k, s)[1][-1]).astype(t.dtype)
 
 
 @moment_ratio.defjvp
