@@ -72,8 +72,8 @@ class Solver:
         """(log density, dimension) in arrays, whose entries sum to the joint log density and its dimension."""
         while self.left:
             if not (
-                self._settle_known()
-                or self._settle_draw()
+                self._settle_draw()
+                or self._settle_known()
                 or (self.determine and self._push())
                 or self._settle_alone()
                 or self._push()
@@ -95,7 +95,7 @@ class Solver:
 
     def learn(self, draw: Node, value: Any) -> None:
         """The value of a draw is known from here on."""
-        self.walk = Walk({**self.walk.known, draw: value})
+        self.walk = Walk({**self.walk.known, draw: value}, self.walk)
 
     def _settle_known(self) -> bool:
         for o in self.left:
@@ -113,9 +113,9 @@ class Solver:
         return False
 
     def _settle_draw(self) -> bool:
-        for o in self.left:
-            r = self.walk(o.node)
+        for o in sorted(self.left, key=lambda o: o.node.order):
             is_draw = o.node.kind == "draw" and o.node not in self.walk.known
+            r = self.walk(o.node) if is_draw else None
             if is_draw and isinstance(r.law, (Given, Flat)):
                 if isinstance(r.law, Flat):
                     self.settled.append(Settled(o, r, len(self.terms)))

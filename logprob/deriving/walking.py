@@ -29,12 +29,16 @@ class Walk:
 
     Args:
         known: draw -> its value.
+        before: a walk that knew a part of it.
     """
 
-    def __init__(self, known: Mapping[Node, Any]) -> None:
+    def __init__(self, known: Mapping[Node, Any], before: Walk | None = None) -> None:
         self.known = dict(known)
         self.seen: dict[Node, Any] = {}
         self.outputs: dict[int, list[Any]] = {}
+        if before is not None:
+            self.seen = {n: x for n, x in before.seen.items() if not isinstance(x, Random)}
+            self.outputs = dict(before.outputs)
 
     def __call__(self, node: Node) -> Any:
         if node not in self.seen:
@@ -67,7 +71,6 @@ class Walk:
         name = call_name(equation)
         evaluate = lambda xs: jaxprs.evaluate(equation, list(xs))  # noqa: E731
         step = Step(name, dict(equation.params), inputs, node.aval, node.output, evaluate)
-        deps = union([r.deps.everywhere(node.shape) for r in step.randoms], node.shape)
         try:
             if name in LOOPS:
                 return LOOPS[name](step, node, self)
@@ -78,9 +81,9 @@ class Walk:
                 raise NotMeasurable("has no rule")
             result = rule(step)
         except NotMeasurable as error:
-            result = step.random(deps, why=str(error))
+            result = step.random(step.everywhere(), why=str(error))
         except (ArithmeticError, AssertionError) as error:  # a rule that met what it was not written for
-            result = step.random(deps, why=f"has no rule for this ({error})")
+            result = step.random(step.everywhere(), why=f"has no rule for this ({error})")
         if isinstance(result, Random) and result.law is None:
             result.why = _located(result.why, node)
         return result
