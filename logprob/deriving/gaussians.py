@@ -110,6 +110,9 @@ def log_normal(y: Any, mean: Any, cov: Any) -> jax.Array:
     """The log density of jointly normal numbers; nan if they are linearly dependent, but for rounding."""
     from jax.scipy.linalg import solve_triangular
 
+    if len(y) == 1:
+        variance = jnp.where(cov[0, 0] > 0, cov[0, 0], jnp.nan)
+        return -0.5 * (jnp.square(y - mean)[0] / variance + jnp.log(variance) + np.log(2 * np.pi))
     factor = jnp.linalg.cholesky(cov)
     z = solve_triangular(factor, y - mean, lower=True)
     scale = jnp.diagonal(factor)

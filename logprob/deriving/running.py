@@ -106,7 +106,7 @@ class Run:
             raise NotMeasurable("starts from several random carries")
         mean = cov = None
         if gauss:
-            mean, a, _ = moments(gauss)
+            mean, _, a = moments(gauss)
             cov = a @ a.T
         values: tuple[Any, ...] = ((),)
         score = jnp.zeros(1)
