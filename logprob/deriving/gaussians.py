@@ -77,14 +77,14 @@ class Gaussian:
             raise NotMeasurable(f"is made of {total} normal numbers that are not independent element by element, and "
                                 f"a joint covariance matrix is made of at most {DENSE}")  # fmt: skip
 
-        def column(unit: jax.Array) -> jax.Array:
-            noise, start = {}, 0
-            for d, s in self.noise.items():
-                noise[d] = unit[start : start + sizes[d]].reshape(s)
-                start += sizes[d]
-            return self.linear(noise).ravel()
+        def of(draw: Any) -> Any:  # by its noise alone: what is made of the other is no part of it
+            zeros = self.zeros()
+            f = lambda e: jnp.ravel(jnp.asarray(self.f({**zeros, draw: e})))  # noqa: E731
+            units = jnp.eye(sizes[draw], dtype=self.dtype).reshape(-1, *self.noise[draw])
+            return jax.vmap(lambda unit: jax.jvp(f, (zeros[draw],), (unit,))[1], out_axes=1)(units)
 
-        return jax.vmap(column, out_axes=1)(jnp.eye(total, dtype=self.dtype))
+        blocks = [of(d) for d in self.noise if sizes[d]]
+        return jnp.concatenate(blocks, 1) if blocks else jnp.zeros((self.mean.size, 0), self.dtype)
 
 
 def joint_log_prob(parts: list[tuple[Gaussian, Any]]) -> jax.Array:

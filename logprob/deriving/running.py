@@ -15,6 +15,7 @@ from storax.logprob.deriving.filtering import moments
 from storax.logprob.deriving.gaussians import log_normal
 from storax.logprob.deriving.graphs import Node
 from storax.logprob.deriving.laws import Density, close, is_known, lowest
+from storax.logprob.deriving.measures import log_sum
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.solving import Observation, Solver
 from storax.logprob.deriving.states import MOST_STATES, Kinds, State, Stepper
@@ -116,7 +117,7 @@ class Run:
             score = law.log_mass.reshape(-1)
             if len(set(values)) < len(values):
                 raise NotMeasurable("starts from a carry whose values are listed twice")
-        return Kinds(tuple(kinds), values), State(given, mean, cov, score, jnp.zeros(len(values), int))
+        return Kinds(tuple(kinds), values), State(given, mean, cov, score, None)
 
     # --- steps
 
@@ -164,6 +165,12 @@ class Run:
         return kinds._replace(values=tuple(reached)), True
 
     def _rest(self, kinds: Kinds, state: State, t: int) -> tuple[State, Any]:
+        if state.dim is None and kinds.places("few"):
+            after = jax.eval_shape(
+                lambda s, xs, ys: self.stepper.step(kinds, kinds, s, xs, ys)[0], state, *self._slices(t)
+            )
+            if after.dim is not None:
+                state = state._replace(dim=jnp.zeros(len(kinds.values), int))
         leaves, tree = jax.tree.flatten(state)
 
         def one(carry: Any, slices: Any) -> Any:
@@ -213,7 +220,7 @@ class Run:
                 column = np.array([v[n] for v in kinds.values]).astype(self.body.avals[j].dtype)
                 hit = hit & close(jnp.ravel(jnp.asarray(self.finals[j])), column)
         score = jnp.where(hit, state.score, -jnp.inf)
-        self.terms.append(lowest(score, state.dim))
+        self.terms.append((log_sum(score), 0) if state.dim is None else lowest(score, state.dim))
 
 
 def _is_stable(planned: Kinds, kinds: Kinds) -> bool:

@@ -9,6 +9,7 @@ values that several observations share, which are summed out.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -231,13 +232,13 @@ class Solver:
             if len(few.values) <= UNROLLED and all(map(is_known, few.values)):  # the rules see the numbers, as 0
                 with jax.ensure_compile_time_eval():
                     numbers = [jnp.asarray(v) for v in few.values]
-                scores, dims = map(jnp.stack, zip(*map(given, numbers), strict=True))
+                scores, dims = zip(*map(given, numbers), strict=True)
             else:
-                scores, dims = jax.vmap(given)(values)
-            scores = scores + few.log_mass.reshape(-1)
+                scores, dims = jax.vmap(lambda v, given=given: [jnp.asarray(x) for x in given(v)])(values)
+            mass = few.mass.reshape(-1)
             hidden = [(o, dataclasses.replace(self.walk(o.node), gaussian=None)) for o in self.left]
             self.settled += [Settled(o, r, len(self.terms)) for o, r in hidden]
-            self.terms.append(combine([(s, d) for s, d in zip(scores, dims, strict=True)]))
+            self.terms.append(combine([(s + m, d) for s, d, m in zip(scores, dims, mass, strict=True)]))
             self.left = []
             return True
         return False
@@ -263,11 +264,18 @@ class Solver:
 
 
 def total(terms: Sequence[Density]) -> Density:
-    """The sum of all log densities, -inf where one is, also beside a nan; and the sum of the dimensions."""
-    sums = [jnp.where(jnp.any(t == -jnp.inf), -jnp.inf, jnp.sum(t)) for t, _ in terms]
-    whole = jnp.stack(sums) if sums else jnp.zeros(1)
-    dims = [jnp.sum(jnp.broadcast_to(jnp.asarray(d), jnp.shape(t))) for t, d in terms]
-    return jnp.where(jnp.any(whole == -jnp.inf), -jnp.inf, jnp.sum(whole)), sum(dims, jnp.zeros((), int))
+    """The sum of all log densities, -inf where one is, also beside a nan; and the sum of the dimensions.
+
+    A sum of dimensions that are all known is a plain number.
+    """
+    sums = [jnp.where(jnp.any(t == -jnp.inf), -jnp.inf, jnp.sum(t)) if jnp.ndim(t) else t for t, _ in terms]
+    fixed = sum(d * jnp.size(t) for t, d in terms if isinstance(d, int))
+    dims = [jnp.sum(jnp.broadcast_to(d, jnp.shape(t))) for t, d in terms if not isinstance(d, int)]
+    dim = sum(dims, fixed) if terms else 0
+    if len(sums) == 1:
+        return sums[0], dim
+    impossible = functools.reduce(jnp.logical_or, [s == -jnp.inf for s in sums], False)
+    return jnp.where(impossible, -jnp.inf, sum(sums, jnp.zeros(()))), dim
 
 
 def _depends_on_draws(node: Node) -> bool:

@@ -18,6 +18,7 @@ from storax.errors import NotMeasurable
 from storax.logprob.deriving.filtering import condition
 from storax.logprob.deriving.graphs import Node, known
 from storax.logprob.deriving.laws import is_known, lowest
+from storax.logprob.deriving.measures import log_sum
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.solving import total
 from storax.logprob.deriving.stepping import Body, Solved, stand_in
@@ -38,7 +39,10 @@ class Kinds(NamedTuple):
 
 
 class State(NamedTuple):
-    """`known`: arrays, in order; `mean`, `cov`: of the Gaussian ones, flat; `score`, `dim`: of each joint value."""
+    """`known`: arrays, in order; `mean`, `cov`: of the Gaussian ones, flat; `score`, `dim`: of each joint value.
+
+    `dim` is None as long as it is the same for all: then it is a part of the density of each step.
+    """
 
     known: list[Any]
     mean: Any
@@ -209,10 +213,17 @@ class Stepper:
         """The forward algorithm: from each joint value to each."""
         places = after.places("few")
 
+        fixed: list[Any] = []
+
         def pair(few: Any, to: Any) -> Any:
             step, carry, nodes, _ = self.solve(before, few, state, xs, ys, dict(zip(places, to, strict=True)))
             score, dim = total(step.solver.terms)
-            return (score, dim), self._given(step, after), self._opened(step, before, carry, nodes)
+            fixed.append(dim)
+            return (
+                (score, None if isinstance(dim, int) else dim),
+                self._given(step, after),
+                self._opened(step, before, carry, nodes),
+            )
 
         many = pair
         if after.values != ((),):
@@ -226,7 +237,13 @@ class Stepper:
             if "out_axes" not in str(error):
                 raise
             raise NotMeasurable("has a carry that depends on another one of few values that are not given") from None
-        new = State(given, None, None, *lowest(state.score[:, None] + score, state.dim[:, None] + dim))
+        score = state.score[:, None] + score
+        if dim is None and state.dim is None:
+            new = State(given, None, None, log_sum(score), None)
+            return new, (jnp.zeros(()), jnp.asarray(fixed[0])), opened, [None] * len(self.rest)
+        zero = jnp.zeros((len(before.values), 1), int)
+        dims = (zero if state.dim is None else state.dim[:, None]) + (fixed[0] if dim is None else dim)
+        new = State(given, None, None, *lowest(score, dims))
         return new, (jnp.zeros(()), jnp.zeros((), int)), opened, [None] * len(self.rest)
 
     def _arrays(self, kinds: Kinds) -> list[Any]:
