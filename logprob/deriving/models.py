@@ -10,12 +10,13 @@ import jax.numpy as jnp
 
 from storax.data import as_value
 from storax.effects import Sites
-from storax.errors import ModelError, UnknownNameError, nearest
+from storax.errors import ModelError, NotMeasurable, UnknownNameError, nearest
 from storax.logprob.collecting import open_sites
 from storax.logprob.deriving import graphs
 from storax.logprob.deriving.programs import named
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.solving import Observation, Solver, total
+from storax.logprob.deriving.walking import Walk
 from storax.models import Model
 from storax.staging import Staged
 
@@ -35,6 +36,19 @@ class Joint(NamedTuple):
 
     log_density: Any
     derived: dict[str, Any]
+
+
+def _data(node: graphs.Node, data: Any, call: str) -> Any:
+    """The value of an observation, which the model may have computed.
+
+    Raises:
+        NotMeasurable: from choices of its own.
+    """
+    value = Walk({})(data) if isinstance(data, graphs.Node) else data
+    if isinstance(value, Random):
+        raise NotMeasurable(f"{call}: {node.label} observes what the model has computed from its own choices, so that "
+                            f"there is no density. Pass data, as an argument of the model.")  # fmt: skip
+    return value
 
 
 def joint_density(model: Model, staged: Staged, arrays: Sequence[Any], values: Mapping[str, Any], call: str) -> Joint:
@@ -61,7 +75,7 @@ def joint_density(model: Model, staged: Staged, arrays: Sequence[Any], values: M
         label = f"site {name!r}"
         observations.append(Observation(node, as_value(value, node.shape, node.aval.dtype, label), label))
     for node, data in graph.observed:
-        value = data.value if isinstance(data, graphs.Node) else data
+        value = _data(node, data, call)
         marks = [name for name, marked in graph.marks.items() if marked is node]
         observations.append(Observation(node, value, f"site {marks[-1]!r}" if marks else node.label))
     solver = Solver(observations, {}, call)

@@ -20,11 +20,11 @@ import numpy as np
 
 from storax import jaxprs
 from storax.errors import NotMeasurable, ShapeError
-from storax.logprob.deriving import branching, gaussians, loops
+from storax.logprob.deriving import branching, gaussians, loops, rows
 from storax.logprob.deriving.graphs import Node
 from storax.logprob.deriving.laws import Density, Flat, Given, close, combine, is_known
 from storax.logprob.deriving.randoms import Random
-from storax.logprob.deriving.walking import Walk, is_weighted
+from storax.logprob.deriving.walking import Walk, is_scaled, is_weighted
 
 UNROLLED = 32  # values of a shared draw, each of which has its own program
 MOST = 4096  # joint values of shared draws that are summed over
@@ -64,6 +64,7 @@ class Solver:
     ) -> None:
         self.determine, self.settled = determine, list[Settled]()
         self.loop_whys: dict[int, str] = {}
+        self.whys_of: dict[Node, str] = {}
         self.walk = Walk(known)
         self.call = call
         self.terms: list[Density] = []
@@ -81,7 +82,7 @@ class Solver:
                 or self._by_branches()
                 or loops.settle(self)
                 or self._gaussian()
-                or self._sum_out()
+                or (not self._has_scaled() and (self._sum_out() or rows.settle(self)))
             ):
                 self._refuse()
         return self.terms
@@ -144,6 +145,10 @@ class Solver:
             self._done(o, r.law.density(jnp.asarray(o.value, r.law.dtype)))
             return True
         return False
+
+    def hide(self, gone: Sequence[tuple[Observation, Random]]) -> None:
+        """These are about to be settled, by the next term."""
+        self.settled += [Settled(o, r, len(self.terms)) for o, r in gone]
 
     def _done(self, o: Observation, density: Density) -> None:
         self._drop(o)
@@ -213,6 +218,14 @@ class Solver:
         self.terms.append((score, sum(int(np.prod(o.node.shape)) for o in group)))
         return True
 
+    def _has_scaled(self) -> bool:
+        """Is a weight among what is left?  A power of a density inside of a sum is not that of the sum."""
+        scaled = [o for o in self.left if o.node.kind == "draw" and is_scaled(o.node.site)]
+        for o in scaled:
+            self.whys_of.setdefault(o.node, f"{o.node.label} has a weight (sx.scale, or the subsample "
+                                      f"of a plate), and what it depends on would be summed over")  # fmt: skip
+        return bool(scaled)
+
     def _sum_out(self) -> bool:
         """A draw of one number with few values, behind what is left: sum over them."""
         draws = {d for o in self.left for d in self.walk(o.node).deps}
@@ -237,7 +250,7 @@ class Solver:
                 scores, dims = jax.vmap(lambda v, given=given: [jnp.asarray(x) for x in given(v)])(values)
             mass = few.mass.reshape(-1)
             hidden = [(o, dataclasses.replace(self.walk(o.node), gaussian=None)) for o in self.left]
-            self.settled += [Settled(o, r, len(self.terms)) for o, r in hidden]
+            self.hide(hidden)
             self.terms.append(combine([(s + m, d) for s, d, m in zip(scores, dims, mass, strict=True)]))
             self.left = []
             return True
@@ -247,7 +260,8 @@ class Solver:
         o = self.left[0]
         r = self.walk(o.node)
         why = (
-            self.loop_whys.get(id(o.node.siblings))
+            self.whys_of.get(o.node)
+            or (self.loop_whys.get(id(o.node.siblings)) if o.node.siblings else "")
             or r.why
             or next((w for other, w in getattr(self, "whys", []) if other is o), "")
         )

@@ -11,7 +11,7 @@ import numpy as np
 
 import storax.distributions as dist
 from storax import jaxprs
-from storax.distributions.wrappers import Scaled, Wrapper
+from storax.distributions.wrappers import Masked, Scaled, Wrapper
 from storax.errors import NotMeasurable
 from storax.logprob.deriving import compound
 from storax.logprob.deriving.dependence import Dependence, union
@@ -111,6 +111,8 @@ def draw(node: Node, leaves: list[Any]) -> Random:
     random_leaves = [x for x in leaves if isinstance(x, Random)]
     if random_leaves:
         try:
+            if any(isinstance(d, (Scaled, Masked)) for d in _wrappers(site)):
+                raise NotMeasurable("has a weight or a mask, and random parameters")
             return compound.draw(node, leaves)
         except NotMeasurable as error:
             deps = union([_own(node, leaves), *[r.deps.everywhere(node.shape) for r in random_leaves]], node.shape)
@@ -133,6 +135,20 @@ def draw(node: Node, leaves: list[Any]) -> Random:
 def is_weighted(d: Any) -> bool:
     """Is its log density not that of its draws?"""
     return isinstance(d, Scaled) or d.counted is not None or (isinstance(d, Wrapper) and is_weighted(d.base))
+
+
+def is_scaled(site: Any) -> bool:
+    """Does its log density count several times, or in part?"""
+    return any(isinstance(d, Scaled) for d in _wrappers(site))
+
+
+def _wrappers(site: Any) -> list[Any]:
+    """What its distribution is wrapped in, from the outside."""
+    d, out = jax.tree.unflatten(site.tree, [None] * site.tree.num_leaves), []
+    while isinstance(d, Wrapper):
+        out.append(d)
+        d = d.base
+    return out
 
 
 def _own(node: Node, leaves: list[Any]) -> Dependence:
