@@ -282,6 +282,12 @@ def depends_on(closed: Any, output: int, inputs: Sequence[bool]) -> bool:
     return any(n and flag for n, flag in zip(needed, inputs, strict=True))
 
 
+def pruned(closed: Any) -> tuple[Any, list[bool]]:
+    """The program without what its outputs do not need, and which inputs are left."""
+    jaxpr, needed = pe.dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars))
+    return jex.ClosedJaxpr(jaxpr, closed.consts), list(needed)
+
+
 def evaluate_known(closed: Any, unknown: Sequence[bool], inputs: Sequence[Any]) -> list[Any]:
     """The outputs that do not depend on the unknown inputs, as numbers; the others as `jax.ShapeDtypeStruct`."""
     out: list[Any] = avals(closed)
