@@ -128,9 +128,7 @@ class _Inside:
             found.append(Returned(site, False, value, data))
             return value if data is None else data
         value = self.draw(e, site, leaves)
-        if site.name:
-            found.append(Returned(site, True, value, data))
-        elif is_observed:
+        if site.name or is_observed:
             found.append(Returned(site, True, value, data))
         return value if data is None else data
 

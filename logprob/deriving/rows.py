@@ -60,7 +60,7 @@ def _summed(solver: Any, draw: Any, few: Any) -> list[Density]:
     )
     ids = Dependence({draw: np.arange(size).reshape(*draw.shape, 1)})
     shapes = [v.aval.shape for v in closed.jaxpr.outvars]
-    rows = [_rows(d, draw, s) for d, s in zip(track(closed, [ids]), shapes, strict=True)]
+    rows = [rows_of(d, draw, s) for d, s in zip(track(closed, [ids]), shapes, strict=True)]
     solved = []
     for v in few.values:
         with jax.ensure_compile_time_eval():
@@ -70,12 +70,12 @@ def _summed(solver: Any, draw: Any, few: Any) -> list[Density]:
             raise NotMeasurable("has a density that is another program for another value of a draw behind it")
         solved.append(terms)
     mass = [jnp.broadcast_to(m, draw.shape).reshape(size) for m in few.mass]
-    each = [_by_row(terms, rows, size) for terms in solved]
+    each = [by_row(terms, rows, size) for terms in solved]
     density = combine([(score + m, dim) for (score, dim), m in zip(each, mass, strict=True)])
-    return [density, *_without(solved[0], rows)]
+    return [density, *without(solved[0], rows)]
 
 
-def _rows(found: Dependence, draw: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+def rows_of(found: Dependence, draw: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
     """The row of each entry, flat; -1 where it depends on none.
 
     Raises:
@@ -91,7 +91,7 @@ def _rows(found: Dependence, draw: Any, shape: tuple[int, ...]) -> np.ndarray[An
     return rows
 
 
-def _by_row(terms: Sequence[Density], rows: Sequence[Any], size: int) -> Density:
+def by_row(terms: Sequence[Density], rows: Sequence[Any], size: int) -> Density:
     """The log density of each row, and its dimension."""
     score, impossible, fixed, dims = jnp.zeros(size), jnp.zeros(size, bool), 0, []
     for (s, d), at in zip(terms, rows, strict=True):
@@ -114,7 +114,7 @@ def _by_row(terms: Sequence[Density], rows: Sequence[Any], size: int) -> Density
     return jnp.where(impossible, -jnp.inf, score), sum(dims, fixed)
 
 
-def _without(terms: Sequence[Density], rows: Sequence[Any]) -> list[Density]:
+def without(terms: Sequence[Density], rows: Sequence[Any]) -> list[Density]:
     """What does not depend on the draw, and counts once."""
     out = []
     for (s, d), at in zip(terms, rows, strict=True):
