@@ -31,6 +31,8 @@ def draw(node: Node, leaves: list[Any]) -> Random:
     blank = jax.tree.unflatten(site.tree, [None] * site.tree.num_leaves)
     if site.lanes and _is_each_its_own(node, leaves, places) and type(blank) is dist.Normal:
         return _normal(node, leaves)
+    if type(blank) is dist.MultivariateNormal and places == [0] and leaves[0].gaussian is not None:
+        return _vector_normal(node, leaves)
     if blank.event_dim:
         return _waiting(node, leaves, "is a draw whose parameters are random and have no value")
     if not site.lanes and type(blank) is dist.Normal and places == [0] and leaves[0].gaussian is not None:
@@ -98,6 +100,27 @@ def _normal(node: Node, leaves: list[Any]) -> Random:
     law = NormalLaw(gaussian, deps, node.shape) if deps.independent else None
     return Random(node.shape, node.aval.dtype, deps, law=law, why="" if law else f"{node.label} shares a random mean",
                   gaussian=gaussian, affine=True, smooth=True)  # fmt: skip
+
+
+def _vector_normal(node: Node, leaves: list[Any]) -> Random:
+    """A multivariate normal around a Gaussian loc: loc + L e."""
+    from storax.logprob.deriving.walking import scale_tril
+
+    site, loc = node.site, leaves[0]
+    assert site is not None and loc.gaussian is not None
+
+    def scaled(e: Any, *ls: Any) -> Any:
+        d = site.distribution(ls)
+        return jnp.asarray(d.loc + jnp.einsum("...ij,...j->...i", scale_tril(d), e), node.aval.dtype)
+
+    def f(e: Any) -> Any:
+        return site.over_lanes(scaled, 1)(e[node], loc.gaussian.f(e), *leaves[1:])
+
+    node.event_size = node.shape[-1]  # type: ignore[attr-defined]
+    gaussian = Gaussian({**loc.gaussian.noise, node: node.shape}, f, node.aval.dtype)
+    deps = union([_own_events(node), loc.deps.everywhere(node.shape)], node.shape)
+    why = f"{node.label} is a vector, whose entries depend on each other"
+    return Random(node.shape, node.aval.dtype, deps, why=why, gaussian=gaussian, affine=True, smooth=True)
 
 
 def _mixture(node: Node, leaves: list[Any], places: list[int]) -> Random:

@@ -53,7 +53,7 @@ class Gaussian:
                 f = lambda probe, d=draw: jnp.square(self.linear({**self.zeros(), d: probe}))  # noqa: E731
                 part = f(probes[0]) if len(probes) == 1 else jax.vmap(f)(jnp.stack(probes)).sum(0)
                 total = part if total is None else total + part
-        return total
+        return jnp.zeros_like(self.mean) if total is None else total
 
     def _probes(self, draw: Any, events: np.ndarray[Any, Any]) -> list[Any]:
         """Noise that is 1 at one number of each of these events; one array a number of an event."""

@@ -75,8 +75,8 @@ def returned(equation: Any) -> Names:
     data = jax.make_jaxpr(data_of_it)(jax.ShapeDtypeStruct((), jnp.result_type(float)), *shapes)
     for i, site in enumerate(s for s, _, observed in sites if observed):
         if jaxprs.depends_on(data, i, [True] + [False] * len(shapes)):
-            raise NotMeasurable(f"{site.label} observes what the model has computed from its own choices, so that there "
-                                f"is no density. Pass data, as an argument of the model.")  # fmt: skip
+            raise NotMeasurable(f"{site.label} observes what the model has computed from its own choices, so that "
+                                f"there is no density. Pass data, as an argument of the model.")  # fmt: skip
     pruned, needed = jaxprs.pruned(data)
     return Names(closed, sites, (pruned, needed[1:]))
 
@@ -113,8 +113,8 @@ class _Inside:
             return self.run(jaxprs.callee(e.params), inputs, found)
         names = names_inside(e)
         if names:
-            raise NotMeasurable(f"the named site {names[0]!r} is inside of a `{name}`: beside anonymous draws, names must be "
-                                f"outside of branches and of loops of unknown length.")  # fmt: skip
+            raise NotMeasurable(f"the named site {names[0]!r} is inside of a `{name}`: beside anonymous draws, names "
+                                f"must be outside of branches and of loops of unknown length.")  # fmt: skip
         if self.unknown is not None:
             return [jnp.broadcast_to(self.unknown, v.aval.shape).astype(v.aval.dtype) for v in e.outvars]
         return jaxprs.evaluate(e, inputs)
@@ -137,7 +137,7 @@ class _Inside:
         if self.unknown is not None:
             return jnp.broadcast_to(self.unknown, aval.shape).astype(aval.dtype)
         leaves = leaves or [jnp.zeros(())]
-        return sample_p.bind(*leaves, site=site.replace(name="", observed=False, is_factor=False, dims=()))
+        return sample_p.bind(*leaves, site=site.replace(name="", observed=bool(site.name), is_factor=False, dims=()))
 
     def scan(self, e: Any, inputs: list[Any], found: list[Returned]) -> list[Any]:
         loop, inside = jaxprs.Scan.read(e.params, inputs), list[Returned]()

@@ -315,7 +315,7 @@ def _score_draw(o: Observation, walk: Walk) -> Density:
     f = lambda v, *ls: site.distribution(ls).log_prob(v)  # noqa: E731
     score = site.over_lanes(f, 1)(jnp.asarray(o.value, o.node.aval.dtype), *leaves)
     d = site.distribution(leaves if not site.lanes else site.one_lane(leaves))
-    if is_weighted(d) and not o.name:
+    if is_weighted(d) and not o.name and (is_scaled(site) or not site.observed):
         raise NotMeasurable(f"{site.label} has a weight or a mask, which means nothing for a draw whose value follows "
                             f"from another quantity. Take sx.scale and sx.mask off it.")  # fmt: skip
     return score, 0 if d.is_discrete else math.prod(d.event_shape)

@@ -240,7 +240,8 @@ class Stepper:
             if "out_axes" not in str(error):
                 raise
             raise NotMeasurable("has a carry that depends on another one of few values that are not given") from None
-        score = state.score[:, None] + score
+        old = state.score[:, None] if state.score.ndim == score.ndim - 1 else state.score[:, None, None]
+        score = old + score
         if dim is None and state.dim is None:
             new = State(given, None, None, log_sum(score), None)
             density = others[0], fixed[0] * size + others[1]

@@ -96,9 +96,15 @@ ELEMENTWISE = frozenset(
         "xor",
     ]
 )
-MOVES = frozenset(["broadcast_in_dim", "concatenate", "expand_dims", "pad", "reshape", "rev", "slice", "split", "squeeze", "stack", "tile", "transpose", "unstack"])  # fmt: skip
+MOVES = frozenset(
+    """
+    broadcast_in_dim concatenate expand_dims pad reshape rev slice split squeeze stack tile transpose unstack
+""".split()  # noqa: SIM905
+)
 REDUCTIONS = frozenset(
-    ["argmax", "argmin", "reduce_and", "reduce_max", "reduce_min", "reduce_or", "reduce_prod", "reduce_sum"]
+    """
+    argmax argmin reduce_and reduce_max reduce_min reduce_or reduce_prod reduce_sum
+""".split()  # noqa: SIM905
 )
 # Of matrices in the last two axes, one by one.
 MATRICES = frozenset({"cholesky", "triangular_solve"})
@@ -138,10 +144,10 @@ def _through(e: Any, found: list[Dependence], indices: dict[Any, Any]) -> list[D
         known = {i: indices.get(v, getattr(v, "val", None)) for i, v in enumerate(e.invars) if i}
         if all(x is not None for x in known.values()):
             return _moved(e, found, shapes, known)
+    if name == "gather":
+        return [_looked_up(e, found, shapes[0])]
     if name in REDUCTIONS:
         return [found[0].merged(tuple(e.params["axes"])).map(lambda ids: ids.reshape(shapes[0]))]
-    if name == "gather" and not found[0] and not e.params["dimension_numbers"].start_indices_batching_dims:
-        return [_looked_up(e, found[1], shapes[0])]
     if name == "dot_general":
         return [_product(e, found, shapes[0])]
     if name == "triangular_solve" and not found[0]:  # one matrix and several vectors
@@ -171,11 +177,27 @@ def _moved(e: Any, found: list[Dependence], shapes: list[tuple[int, ...]], known
     return [union(p, s) for p, s in zip(parts, shapes, strict=True)]
 
 
-def _looked_up(e: Any, indices: Dependence, shape: tuple[int, ...]) -> Dependence:
+def _looked_up(e: Any, found: list[Dependence], shape: tuple[int, ...]) -> Dependence:
     """Entries of a table: the batch axes of the indices are those axes of the result that are no offsets."""
-    offset = set(e.params["dimension_numbers"].offset_dims)
-    view = [1 if a in offset else n for a, n in enumerate(shape)]
-    return indices.merged((-1,)).map(lambda ids: np.broadcast_to(ids.reshape(view), shape))
+    numbers, (table, places) = e.params["dimension_numbers"], [v.aval.shape for v in e.invars[:2]]
+    offset = set(numbers.offset_dims)
+
+    def spread(ids: Any) -> Any:  # from the batch axes of the indices
+        sizes = iter(ids.shape)
+        return np.broadcast_to(ids.reshape([1 if a in offset else next(sizes) for a in range(len(shape))]), shape)
+
+    rows, axes = numbers.operand_batching_dims, numbers.start_indices_batching_dims
+
+    def of_table(ids: Any) -> Any:  # a row of the table for each of some batch axes
+        ids = ids.transpose([sorted(rows).index(r) for _, r in sorted(zip(axes, rows, strict=True))])
+        return spread(ids.reshape([places[a] if a in axes else 1 for a in range(len(places) - 1)]))
+
+    parts = []
+    if found[0]:
+        parts.append(found[0].merged(tuple(a for a in range(len(table)) if a not in rows)).map(of_table))
+    if found[1]:
+        parts.append(found[1].merged((-1,)).map(spread))
+    return union(parts, shape)
 
 
 def _product(e: Any, found: list[Dependence], shape: tuple[int, ...]) -> Dependence:
