@@ -51,12 +51,13 @@ def _data(node: graphs.Node, data: Any, call: str) -> Any:
     return value
 
 
-def joint_density(model: Model, staged: Staged, arrays: Sequence[Any], values: Mapping[str, Any], call: str) -> Joint:
-    """Of values, named draws or derived quantities, and of the data.
+def observed(
+    model: Model, staged: Staged, arrays: Sequence[Any], values: Mapping[str, Any], call: str
+) -> tuple[graphs.Graph, list[Observation]]:
+    """The program of a model, and all that has a value in it.
 
     Raises:
-        UnknownNameError: a named draw without a value that does not follow from the others.
-        NotMeasurable: the density cannot be derived.
+        UnknownNameError, ModelError, ShapeError: a value that is none of the model's.
     """
     sites = model.sites(staged)
     open_sites(sites, call, integrate=True)
@@ -78,14 +79,34 @@ def joint_density(model: Model, staged: Staged, arrays: Sequence[Any], values: M
         value = _data(node, data, call)
         marks = [name for name, marked in graph.marks.items() if marked is node]
         observations.append(Observation(node, value, f"site {marks[-1]!r}" if marks else node.label))
-    solver = Solver(observations, {}, call)
-    terms = solver.run()
-    observed = {id(o.node) for o in observations}
-    missing = [n for n, node in graph.draws.items() if id(node) not in observed and node not in solver.walk.known]
+    return graph, observations
+
+
+def known_choices(solver: Solver, graph: graphs.Graph, observations: Sequence[Observation], call: str) -> None:
+    """
+    Raises:
+        UnknownNameError: a named draw has no value, and none follows.
+    """
+    given = {id(o.node) for o in observations}
+    missing = [n for n, node in graph.draws.items() if id(node) not in given and node not in solver.walk.known]
     if missing:
         raise UnknownNameError(
             f"{call}: no value was given for {', '.join(repr(n) for n in missing)}, and what is given does not "
             f"determine it. Every named draw needs a value; one without a name, sx.rv, is integrated out."
         )
+
+
+def joint_density(model: Model, staged: Staged, arrays: Sequence[Any], values: Mapping[str, Any], call: str) -> Joint:
+    """Of values, named draws or derived quantities, and of the data.
+
+    Raises:
+        UnknownNameError: a named draw without a value that does not follow from the others.
+        NotMeasurable: the density cannot be derived.
+    """
+    sites = model.sites(staged)
+    graph, observations = observed(model, staged, arrays, values, call)
+    solver = Solver(observations, {}, call)
+    terms = solver.run()
+    known_choices(solver, graph, observations, call)
     derived = {n: x for n, node in graph.marks.items() if not isinstance(x := solver.walk(node), Random)}
     return Joint(total(terms)[0], {n: jnp.asarray(x) for n, x in derived.items() if sites[n].visible})

@@ -36,20 +36,23 @@ def settle(solver: Any) -> bool:
         if few is None or len(few.values) > MOST or not all(map(is_known, few.values)):
             continue
         try:
-            terms = _summed(solver, draw, few)
+            terms, shape = _summed(solver, draw, few)
         except NotMeasurable as error:
             for o in solver.left:
                 solver.whys_of.setdefault(o.node, str(error))
             continue
         hidden = [(o, dataclasses.replace(solver.walk(o.node), gaussian=None)) for o in solver.left]
         solver.hide(hidden)
+        if shape is not None and len(solver.left) == 1:
+            solver.place_of[solver.left[0].node] = len(solver.terms), shape
         solver.terms += terms
         solver.left = []
         return True
     return False
 
 
-def _summed(solver: Any, draw: Any, few: Any) -> list[Density]:
+def _summed(solver: Any, draw: Any, few: Any) -> tuple[list[Density], tuple[int, ...] | None]:
+    """The densities, and the shape of the one term that has all rows, in their order; None if there is none."""
     size = int(np.prod(draw.shape))
 
     def terms_at(value: Any) -> list[Density]:
@@ -72,7 +75,8 @@ def _summed(solver: Any, draw: Any, few: Any) -> list[Density]:
     mass = [jnp.broadcast_to(m, draw.shape).reshape(size) for m in few.mass]
     each = [by_row(terms, rows, size) for terms in solved]
     density = combine([(score + m, dim) for (score, dim), m in zip(each, mass, strict=True)])
-    return [density, *without(solved[0], rows)]
+    one = len(rows) == 1 and len(rows[0]) == size and bool((rows[0] == np.arange(size)).all())
+    return [density, *without(solved[0], rows)], shapes[0] if one else None
 
 
 def rows_of(found: Dependence, draw: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:

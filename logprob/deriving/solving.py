@@ -68,6 +68,7 @@ class Solver:
         self.walk = Walk(known)
         self.call = call
         self.terms: list[Density] = []
+        self.place_of: dict[Node, tuple[int, tuple[int, ...]]] = {}  # where a term has the density of each entry
         self.left = [self._whole(o) for o in observations]
 
     def run(self) -> list[Density]:
@@ -121,11 +122,11 @@ class Solver:
             if is_draw and isinstance(r.law, (Given, Flat)):
                 if isinstance(r.law, Flat):
                     self.settled.append(Settled(o, r, len(self.terms)))
-                self._done(o, r.law.density(jnp.asarray(o.value, r.dtype)))
+                self._done(o, r.law.density(jnp.asarray(o.value, r.dtype)), entries=True)
                 self.learn(o.node, jnp.asarray(o.value, r.dtype))
                 return True
             if is_draw and _is_plain_draw(o.node, self.walk):
-                self._done(o, _score_draw(o, self.walk))
+                self._done(o, _score_draw(o, self.walk), entries=True)
                 self.learn(o.node, jnp.asarray(o.value, r.dtype))
                 return True
         return False
@@ -142,7 +143,7 @@ class Solver:
             if shared or r.law is None or not r.deps.independent:
                 continue
             self.settled.append(Settled(o, r, len(self.terms)))
-            self._done(o, r.law.density(jnp.asarray(o.value, r.law.dtype)))
+            self._done(o, r.law.density(jnp.asarray(o.value, r.law.dtype)), entries=True)
             return True
         return False
 
@@ -150,8 +151,10 @@ class Solver:
         """These are about to be settled, by the next term."""
         self.settled += [Settled(o, r, len(self.terms)) for o, r in gone]
 
-    def _done(self, o: Observation, density: Density) -> None:
+    def _done(self, o: Observation, density: Density, entries: bool = False) -> None:
         self._drop(o)
+        if entries:
+            self.place_of[o.node] = len(self.terms), jnp.shape(density[0])
         self.terms.append(density)
 
     def _drop(self, o: Observation) -> None:
