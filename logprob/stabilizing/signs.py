@@ -12,7 +12,7 @@ from storax.logprob.stabilizing.nodes import DEEPEST, Node
 
 Fact = Callable[[Node], bool]
 
-_POSITIVE = {"exp", "exp2", "logistic", "softmax", "abs", "square", "sqrt", "rsqrt", "cosh", "erfc"}
+_POSITIVE = {"exp", "exp2", "logistic", "ndtr", "softmax", "abs", "square", "sqrt", "rsqrt", "cosh", "erfc"}
 RESHAPES = frozenset({"broadcast_in_dim", "reshape", "squeeze", "expand_dims", "copy"})
 # What only moves elements, of its first operand.
 MOVES = RESHAPES | {"transpose", "rev", "slice", "dynamic_slice", "gather", "stop_gradient", "convert_element_type"}
