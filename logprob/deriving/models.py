@@ -17,6 +17,7 @@ from storax.logprob.deriving.programs import named
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.solving import Observation, Solver, total
 from storax.logprob.deriving.walking import Walk
+from storax.logprob.stabilizing.rewriting import stable
 from storax.models import Model
 from storax.staging import Staged
 
@@ -103,6 +104,10 @@ def joint_density(model: Model, staged: Staged, arrays: Sequence[Any], values: M
         UnknownNameError: a named draw without a value that does not follow from the others.
         NotMeasurable: the density cannot be derived.
     """
+    return Joint(*stable(lambda: tuple(_joint(model, staged, arrays, values, call)), [arrays, dict(values)]))
+
+
+def _joint(model: Model, staged: Staged, arrays: Sequence[Any], values: Mapping[str, Any], call: str) -> Joint:
     sites = model.sites(staged)
     graph, observations = observed(model, staged, arrays, values, call)
     solver = Solver(observations, {}, call)

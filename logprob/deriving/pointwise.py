@@ -13,6 +13,7 @@ from storax.errors import NotMeasurable
 from storax.logprob.collecting import without_weight
 from storax.logprob.deriving.models import known_choices, observed
 from storax.logprob.deriving.solving import Solver
+from storax.logprob.stabilizing.rewriting import stable
 from storax.models import Model
 from storax.staging import Staged
 
@@ -30,6 +31,10 @@ def log_likelihoods(model: Model, staged: Staged, values: Mapping[str, Any], cal
     Raises:
         NotMeasurable: the density of the data is no product over its entries; or it cannot be derived.
     """
+    return stable(lambda: _log_likelihoods(model, staged, values, call), [staged.arrays, dict(values)])
+
+
+def _log_likelihoods(model: Model, staged: Staged, values: Mapping[str, Any], call: str) -> dict[str, jax.Array]:
     sites = model.sites(staged)
     graph, observations = observed(model.handled_by(Plain()), staged, staged.arrays, values, call)
     solver = Solver(observations, {}, call)

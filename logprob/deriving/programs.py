@@ -22,6 +22,7 @@ from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.registry import RULES
 from storax.logprob.deriving.solving import Observation, Solver, check_shape, total
 from storax.logprob.deriving.walking import Walk
+from storax.logprob.stabilizing.rewriting import stable
 from storax.models import Model
 from storax.pytrees import static
 from storax.sources import plain_errors
@@ -120,7 +121,13 @@ class Derived(Distribution):
         out: jax.Array = many.reshape(*shape, *many.shape[1:])
         return out
 
+    def _stable(self, f: Callable[[Any], jax.Array], value: Any) -> jax.Array:
+        return stable(lambda: f(value), [value, self.args, self.kwargs])  # type: ignore[no-any-return]
+
     def log_prob(self, value: Any) -> jax.Array:
+        return self._stable(self._log_prob, value)
+
+    def _log_prob(self, value: Any) -> jax.Array:
         node = self._node()
         r = Walk({})(node)
         if not isinstance(r, Random):
@@ -146,12 +153,14 @@ class Derived(Distribution):
         return r.law
 
     def log_cdf(self, value: Any) -> jax.Array:
-        law = self._law("distribution function")
-        return _over_copies(lambda v: law.tail(_as(v, law)), jnp.asarray(value), len(law.shape))
+        return self._stable(lambda v: self._log_tail(v, upper=False), value)
 
     def log_survival(self, value: Any) -> jax.Array:
+        return self._stable(lambda v: self._log_tail(v, upper=True), value)
+
+    def _log_tail(self, value: Any, upper: bool) -> jax.Array:
         law = self._law("distribution function")
-        return _over_copies(lambda v: law.tail(_as(v, law), upper=True), jnp.asarray(value), len(law.shape))
+        return _over_copies(lambda v: law.tail(_as(v, law), upper), jnp.asarray(value), len(law.shape))
 
     def icdf(self, q: Any) -> jax.Array:
         law = self._law("quantile function")

@@ -88,7 +88,7 @@ def _(primals: Any, tangents: Any) -> Any:
     _, is_top, weights, others = _parts(x)
     p = weights / (1 + others)
     rest = jnp.where(is_top, others / (1 + others), 1 - p)  # 1 - p, where p may round to 1
-    # t_i - sum_j p_j t_j, such that p_i t_i does not cancel; of many numbers it is alike at least, but XLA may reorder it
+    # t_i - sum_j p_j t_j, such that p_i t_i does not cancel; of many numbers at least alike ones do
     n = x.shape[-1]
     others = (p * t) @ jnp.asarray(1 - np.eye(n), x.dtype) if n <= FEW else (p * t).sum(-1, keepdims=True) - p * t
     return _log_softmax(x), rest * t - others

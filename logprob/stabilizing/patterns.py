@@ -59,7 +59,9 @@ def normal_cdf(v: Node) -> Node | None:
 
     It is written well, and only its logarithm is not.
     """
-    half, y = (v.operands[0], v.operands[1].deep) if v.operands[0].number == 0.5 else (v.operands[1], v.operands[0].deep)
+    half, y = (
+        (v.operands[0], v.operands[1].deep) if v.operands[0].number == 0.5 else (v.operands[1], v.operands[0].deep)
+    )
     if half.number != 0.5 or y.op != "select_n" or len(y.operands) != 3 or y.operands[2].deep.op != "add":
         return None
     near = [x.deep for x in y.operands[2].deep.operands if not is_one(x)]
