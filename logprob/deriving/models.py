@@ -104,7 +104,8 @@ def joint_density(model: Model, staged: Staged, arrays: Sequence[Any], values: M
         UnknownNameError: a named draw without a value that does not follow from the others.
         NotMeasurable: the density cannot be derived.
     """
-    return Joint(*stable(lambda: tuple(_joint(model, staged, arrays, values, call)), [arrays, dict(values)]))
+    f = lambda arrays, values: tuple(_joint(model, staged, arrays, values, call))  # noqa: E731
+    return Joint(*stable(f, list(arrays), dict(values)))
 
 
 def _joint(model: Model, staged: Staged, arrays: Sequence[Any], values: Mapping[str, Any], call: str) -> Joint:

@@ -31,7 +31,8 @@ def log_likelihoods(model: Model, staged: Staged, values: Mapping[str, Any], cal
     Raises:
         NotMeasurable: the density of the data is no product over its entries; or it cannot be derived.
     """
-    return stable(lambda: _log_likelihoods(model, staged, values, call), [staged.arrays, dict(values)])
+    f = lambda arrays, values: _log_likelihoods(model, staged._replace(arrays=arrays), values, call)  # noqa: E731
+    return stable(f, list(staged.arrays), dict(values))  # type: ignore[no-any-return]
 
 
 def _log_likelihoods(model: Model, staged: Staged, values: Mapping[str, Any], call: str) -> dict[str, jax.Array]:

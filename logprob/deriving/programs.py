@@ -121,11 +121,8 @@ class Derived(Distribution):
         out: jax.Array = many.reshape(*shape, *many.shape[1:])
         return out
 
-    def _stable(self, f: Callable[[Any], jax.Array], value: Any) -> jax.Array:
-        return stable(lambda: f(value), [value, self.args, self.kwargs])  # type: ignore[no-any-return]
-
     def log_prob(self, value: Any) -> jax.Array:
-        return self._stable(self._log_prob, value)
+        return stable(Derived._log_prob, self, value)  # type: ignore[no-any-return]
 
     def _log_prob(self, value: Any) -> jax.Array:
         node = self._node()
@@ -153,10 +150,10 @@ class Derived(Distribution):
         return r.law
 
     def log_cdf(self, value: Any) -> jax.Array:
-        return self._stable(lambda v: self._log_tail(v, upper=False), value)
+        return stable(lambda d, v: d._log_tail(v, upper=False), self, value)  # type: ignore[no-any-return]
 
     def log_survival(self, value: Any) -> jax.Array:
-        return self._stable(lambda v: self._log_tail(v, upper=True), value)
+        return stable(lambda d, v: d._log_tail(v, upper=True), self, value)  # type: ignore[no-any-return]
 
     def _log_tail(self, value: Any, upper: bool) -> jax.Array:
         law = self._law("distribution function")
