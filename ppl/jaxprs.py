@@ -282,6 +282,11 @@ def depends_on(closed: Any, output: int, inputs: Sequence[bool]) -> bool:
     return any(n and flag for n, flag in zip(needed, inputs, strict=True))
 
 
+def is_frexp(equation: Any) -> bool:
+    """Does it take numbers apart into fraction and exponent?  On jax 0.12 that is an equation."""
+    return equation.primitive.name == "call_hi_primitive" and "Frexp" in str(equation.params.get("_prim"))
+
+
 def pruned(closed: Any) -> tuple[Any, list[bool]]:
     """The program without what its outputs do not need, and which inputs are left."""
     jaxpr, needed = pe.dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars))

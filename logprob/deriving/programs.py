@@ -75,6 +75,15 @@ class Derived(Distribution):
             raise NotMeasurable(f"{self.name} returns a value that is not random: it has no density.")
         return r
 
+    def _form(self) -> tuple[tuple[int, ...], Any]:
+        """Shape and dtype of what it returns.  A site asks where nothing can be computed, with shapes for arguments."""
+        if not any(isinstance(x, jax.ShapeDtypeStruct) for x in jax.tree.leaves(self.args)):
+            r = self._random()
+            return r.shape, r.dtype
+        found: list[Random] = []
+        jax.eval_shape(lambda: found.append(self._random()))
+        return found[0].shape, found[0].dtype
+
     @property
     def event_dim(self) -> int:  # type: ignore[override]
         return self.axes
@@ -85,15 +94,15 @@ class Derived(Distribution):
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
-        return () if self.event_dim else self._random().shape
+        return () if self.event_dim else self._form()[0]
 
     @property
     def event_shape(self) -> tuple[int, ...]:
-        return self._random().shape if self.event_dim else ()
+        return self._form()[0] if self.event_dim else ()
 
     @property
     def dtype(self) -> Any:
-        return self._random().dtype
+        return self._form()[1]
 
     @property
     def reparameterized(self) -> bool:  # type: ignore[override]

@@ -110,11 +110,16 @@ REDUCTIONS = frozenset(
 MATRICES = frozenset({"cholesky", "triangular_solve"})
 
 
-def track(closed: Any, inputs: Sequence[Dependence]) -> list[Dependence]:
-    """What each entry of the outputs depends on, given what those of the inputs do; rather too much than too little."""
+def track(closed: Any, inputs: Sequence[Dependence], known: Sequence[Any] = ()) -> list[Dependence]:
+    """What each entry of the outputs depends on, given what those of the inputs do; rather too much than too little.
+
+    Args:
+        known: the values of inputs that may be indices, None where they are not known.
+    """
     jaxpr = closed.jaxpr
     env: dict[Any, Dependence] = dict(zip(jaxpr.invars, inputs, strict=True))
     indices = {v: c for v, c in zip(jaxpr.constvars, closed.consts, strict=True) if _is_index(v) and is_known(c)}
+    indices |= {v: x for v, x in zip(jaxpr.invars, known, strict=False) if x is not None}
     read = lambda v: NONE if jaxprs.is_literal(v) else env.get(v, NONE)  # noqa: E731
     for e in jaxpr.eqns:
         found = [read(v) for v in e.invars]
@@ -135,9 +140,10 @@ def _is_index(v: Any) -> bool:
 def _through(e: Any, found: list[Dependence], indices: dict[Any, Any]) -> list[Dependence]:
     name, shapes = e.primitive.name, [tuple(v.aval.shape) for v in e.outvars]
     if name in CALLS:
-        return track(jaxprs.callee(e.params), found)
-    if name in ELEMENTWISE:
-        return [union([d for d in found if d], shapes[0])]
+        return track(jaxprs.callee(e.params), found, [indices.get(v) if not jaxprs.is_literal(v) else v.val
+                                                      for v in e.invars])  # fmt: skip
+    if name in ELEMENTWISE or jaxprs.is_frexp(e):
+        return [union([d for d in found if d], s) for s in shapes]
     if name in MOVES:
         return _moved(e, found, shapes, {})
     if name in ("gather", "dynamic_slice") and not any(found[1:]):
