@@ -282,9 +282,10 @@ def depends_on(closed: Any, output: int, inputs: Sequence[bool]) -> bool:
     return any(n and flag for n, flag in zip(needed, inputs, strict=True))
 
 
-def is_frexp(equation: Any) -> bool:
-    """Does it take numbers apart into fraction and exponent?  On jax 0.12 that is an equation."""
-    return equation.primitive.name == "call_hi_primitive" and "Frexp" in str(equation.params.get("_prim"))
+def is_of_exponents(equation: Any) -> bool:
+    """Does it take numbers apart into fraction and exponent, or put them together?  On jax 0.12 one equation does."""
+    name = str(equation.params.get("_prim"))
+    return equation.primitive.name == "call_hi_primitive" and name.startswith(("Frexp[", "Ldexp["))
 
 
 def pruned(closed: Any) -> tuple[Any, list[bool]]:

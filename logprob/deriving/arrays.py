@@ -137,8 +137,9 @@ def _random_index(step: Step) -> Random:
 def _run_at(step: Step, place: int, at: list[Any]) -> Any:
     """The equation at known indices; where they are all the same, one entry is taken, and repeated."""
     index = slim(at[place])
-    numbers = step.params.get("dimension_numbers")
-    if step.name != "gather" or place != 1 or np.ndim(index) or at[1].ndim < 2 or numbers.start_indices_batching_dims:
+    if step.name != "gather" or place != 1 or np.ndim(index) or at[1].ndim < 2:
+        return step.run(*at)
+    if step.params["dimension_numbers"].start_indices_batching_dims:
         return step.run(*at)
     one = at[1][(slice(0, 1),) * (at[1].ndim - 1)]
     return jnp.broadcast_to(step.run(at[0], one, *at[2:]), step.shape)

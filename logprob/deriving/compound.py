@@ -128,17 +128,17 @@ def _mixture(node: Node, leaves: list[Any], places: list[int]) -> Random:
     site = node.site
     assert site is not None
     behind = {i: _behind(node, leaves, i) for i in places}
-    few = {i: law.finite if (law := leaves[i].law) is not None and law.is_discrete else None for i in places}
-    first = next((i for i in places if few[i] is not None), None)
+    few: dict[int, Any] = {i: r.law.finite for i in places if (r := leaves[i]).law is not None and r.law.is_discrete}
+    few = {i: f for i, f in few.items() if f is not None}
+    first = next(iter(few), None)
     if first is None:
         return _waiting(node, leaves, "is a draw whose parameters are random and have no value")
-    same = [i for i in places if few[i] is not None and few[i].states is few[first].states
-            and behind[i].same(behind[first])]  # type: ignore[union-attr] # fmt: skip
+    same = [i for i in few if few[i].states is few[first].states and behind[i].same(behind[first])]
     rest = [i for i in places if i not in same]
     if not all(behind[i].disjoint(behind[first]) for i in rest):
         return _waiting(node, leaves, "is a draw whose parameters share random quantities that have no value")
     components = []
-    for k in range(len(few[first].values)):  # type: ignore[union-attr]
+    for k in range(len(few[first].values)):
         at = [_value(few[i].values[k], x, site) if i in same else x for i, x in enumerate(leaves)]
         if rest:
             found = draw(node, at)
@@ -147,7 +147,7 @@ def _mixture(node: Node, leaves: list[Any], places: list[int]) -> Random:
             components.append(found.law)
         else:
             components.append(Given(site, at, node.aval))
-    weights = few[first].mass  # type: ignore[union-attr]
+    weights = few[first].mass
     if weights.ndim > 1:
         weights = jnp.stack([_spread(m, node, leaves[first], first) for m in weights])
     deps = _deps(node, leaves)

@@ -32,7 +32,7 @@ def log_likelihoods(model: Model, staged: Staged, values: Mapping[str, Any], cal
         NotMeasurable: the density of the data is no product over its entries; or it cannot be derived.
     """
     f = lambda arrays, values: _log_likelihoods(model, staged._replace(arrays=arrays), values, call)  # noqa: E731
-    return stable(f, list(staged.arrays), dict(values))  # type: ignore[no-any-return]
+    return stable(f, list(staged.arrays), dict(values))
 
 
 def _log_likelihoods(model: Model, staged: Staged, values: Mapping[str, Any], call: str) -> dict[str, jax.Array]:

@@ -131,7 +131,7 @@ class Derived(Distribution):
         return out
 
     def log_prob(self, value: Any) -> jax.Array:
-        return stable(Derived._log_prob, self, value)  # type: ignore[no-any-return]
+        return stable(Derived._log_prob, self, value)
 
     def _log_prob(self, value: Any) -> jax.Array:
         node = self._node()
@@ -159,10 +159,10 @@ class Derived(Distribution):
         return r.law
 
     def log_cdf(self, value: Any) -> jax.Array:
-        return stable(lambda d, v: d._log_tail(v, upper=False), self, value)  # type: ignore[no-any-return]
+        return stable(lambda d, v: d._log_tail(v, upper=False), self, value)
 
     def log_survival(self, value: Any) -> jax.Array:
-        return stable(lambda d, v: d._log_tail(v, upper=True), self, value)  # type: ignore[no-any-return]
+        return stable(lambda d, v: d._log_tail(v, upper=True), self, value)
 
     def _log_tail(self, value: Any, upper: bool) -> jax.Array:
         law = self._law("distribution function")

@@ -9,7 +9,6 @@ values that several observations share, which are summed out.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -117,15 +116,16 @@ class Solver:
 
     def _settle_draw(self) -> bool:
         for o in sorted(self.left, key=lambda o: o.node.order):
-            is_draw = o.node.kind == "draw" and o.node not in self.walk.known
-            r = self.walk(o.node) if is_draw else None
-            if is_draw and isinstance(r.law, (Given, Flat)):
+            if o.node.kind != "draw" or o.node in self.walk.known:
+                continue
+            r = self.walk(o.node)
+            if isinstance(r.law, (Given, Flat)):
                 if isinstance(r.law, Flat):
                     self.settled.append(Settled(o, r, len(self.terms)))
                 self._done(o, r.law.density(jnp.asarray(o.value, r.dtype)), entries=True)
                 self.learn(o.node, jnp.asarray(o.value, r.dtype))
                 return True
-            if is_draw and _is_plain_draw(o.node, self.walk):
+            if _is_plain_draw(o.node, self.walk):
                 self._done(o, _score_draw(o, self.walk), entries=True)
                 self.learn(o.node, jnp.asarray(o.value, r.dtype))
                 return True
@@ -248,7 +248,7 @@ class Solver:
             if len(few.values) <= UNROLLED and all(map(is_known, few.values)):  # the rules see the numbers, as 0
                 with jax.ensure_compile_time_eval():
                     numbers = [jnp.asarray(v) for v in few.values]
-                scores, dims = zip(*map(given, numbers), strict=True)
+                scores, dims = map(list, zip(*map(given, numbers), strict=True))  # type: Any, Any
             else:
                 scores, dims = jax.vmap(lambda v, given=given: [jnp.asarray(x) for x in given(v)])(values)
             mass = few.mass.reshape(-1)
@@ -291,7 +291,9 @@ def total(terms: Sequence[Density]) -> Density:
     dim = sum(dims, fixed) if terms else 0
     if len(sums) == 1:
         return sums[0], dim
-    impossible = functools.reduce(jnp.logical_or, [s == -jnp.inf for s in sums], False)
+    impossible: Any = False
+    for s in sums:
+        impossible = (s == -jnp.inf) | impossible
     return jnp.where(impossible, -jnp.inf, sum(sums, jnp.zeros(()))), dim
 
 

@@ -225,8 +225,12 @@ class Stepper:
             fixed.append(dim)
             dim = None if isinstance(dim, int) else dim
             others = total(without(step.solver.terms, rows)) if size > 1 else (jnp.zeros(()), 0)
-            others = [jnp.asarray(x) for x in others]
-            return (score, dim), others, self._given(step, after), self._opened(step, before, carry, nodes)
+            return (
+                (score, dim),
+                [jnp.asarray(x) for x in others],
+                self._given(step, after),
+                self._opened(step, before, carry, nodes),
+            )
 
         many = pair
         if after.values != ((),):

@@ -142,7 +142,7 @@ def _through(e: Any, found: list[Dependence], indices: dict[Any, Any]) -> list[D
     if name in CALLS:
         return track(jaxprs.callee(e.params), found, [indices.get(v) if not jaxprs.is_literal(v) else v.val
                                                       for v in e.invars])  # fmt: skip
-    if name in ELEMENTWISE or jaxprs.is_frexp(e):
+    if name in ELEMENTWISE or jaxprs.is_of_exponents(e):
         return [union([d for d in found if d], s) for s in shapes]
     if name in MOVES:
         return _moved(e, found, shapes, {})

@@ -172,7 +172,7 @@ def stable(f: Callable[..., Any], *inputs: Any) -> Any:
             if all(np.isfinite(x).all() for x in leaves):
                 return result
             again = _again(f, inputs)
-            alike = again is not None and jax.tree.structure(again) == tree
+            alike = again is not None and bool(jax.tree.structure(again) == tree)  # type: ignore[operator]
             better = jax.tree.leaves(again) if alike else leaves
             merged = [jnp.where(jnp.isfinite(x) | ~jnp.isfinite(y), x, y) for x, y in zip(leaves, better, strict=True)]
             return jax.tree.unflatten(tree, merged)
