@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
+from storax.logprob.deriving import extremes, sums
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
-from storax.logprob.deriving import sums
 from storax.logprob.deriving.algebra import Extreme, NormalLaw
 from storax.logprob.deriving.laws import Finite, log_sum
 from storax.logprob.deriving.randoms import Random, Step
@@ -27,7 +27,9 @@ def _(step: Step) -> Random:
         return step.random(deps, why=r.why)
     if not r.deps.independent:
         return step.random(deps, why="is the largest or smallest of numbers that are not independent")
-    return step.random(deps, law=Extreme([r.law], step.name == "reduce_max", step.shape, axes), smooth=r.smooth)
+    largest = step.name == "reduce_max"
+    law = extremes.of_alike(r, axes, largest, step.shape) or Extreme([r.law], largest, step.shape, axes)
+    return step.random(deps, law=law, smooth=r.smooth)
 
 
 @rule("reduce_or", "reduce_and")

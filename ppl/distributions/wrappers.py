@@ -340,7 +340,8 @@ class Unit(Distribution):
 
     @property
     def dtype(self) -> Any:
-        return promote(self.log_weight)[0].dtype
+        kind = jnp.result_type(self.log_weight)  # perhaps of a shape alone
+        return kind if jnp.issubdtype(kind, jnp.floating) else jnp.result_type(float)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         return jnp.zeros((*shape, *self.shape), self.dtype)
