@@ -16,6 +16,7 @@ from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
 from storax.logprob.deriving.cutting import SPECIAL
 from storax.logprob.deriving.images import is_smooth
 from storax.logprob.deriving.laws import Finite, Law, at_once, close, is_of_numbers, point
+from storax.logprob.deriving.measures import slim
 from storax.logprob.deriving.randoms import Random, Step, is_one_place
 from storax.logprob.deriving.registry import ELEMENTWISE, RULES, STRETCHES, refuse, rule
 from storax.logprob.deriving.scalars import elementwise, gaussian_of, mixed
@@ -134,17 +135,26 @@ def _random_index(step: Step) -> Random:
     values = []
     for v in few.values:
         at = [jnp.asarray(v) if i == place else x for i, x in enumerate(step.inputs)]
-        values.append(step.run(*at))
+        values.append(_run_at(step, place, at))
     deps, mass = _index_deps(step, r, few)
-    return step.random(deps, law=Finite(values, mass, step.shape, step.aval.dtype), smooth=False)
+    return step.random(deps, law=Finite(values, mass, step.shape, step.aval.dtype, few.states), smooth=False)
+
+
+def _run_at(step: Step, place: int, at: list[Any]) -> Any:
+    """The equation at known indices; where they are all the same, one entry is taken, and repeated."""
+    index = slim(at[place])
+    if step.name != "gather" or place != 1 or np.ndim(index) or at[1].ndim < 2:
+        return step.run(*at)
+    if step.params["dimension_numbers"].start_indices_batching_dims:
+        return step.run(*at)
+    one = at[1][(slice(0, 1),) * (at[1].ndim - 1)]
+    return jnp.broadcast_to(step.run(at[0], one, *at[2:]), step.shape)
 
 
 def _index_deps(step: Step, r: Random, few: Finite) -> Any:
     """Which index each entry of the output depends on, and the mass of each index there."""
     if int(np.prod(r.shape)) == 1 or step.name == "dynamic_slice":
-        k = len(few.values)
-        mass = jnp.broadcast_to(few.log_mass.reshape(k, *[1] * len(step.shape)), (k, *step.shape))
-        return r.deps.everywhere(step.shape), mass
+        return r.deps.everywhere(step.shape), few.mass.reshape(len(few.values), -1)[:, 0]
     # gather: the batch axes of the indices are those axes of the output that are no offsets
     numbers = step.params["dimension_numbers"]
     offset = set(numbers.offset_dims)
@@ -154,7 +164,9 @@ def _index_deps(step: Step, r: Random, few: Finite) -> Any:
         refuse("has several random indices for one entry")
     view = [step.shape[a] if a in batch else 1 for a in range(len(step.shape))]
     spread = lambda x: np.broadcast_to(np.asarray(x).reshape(view), step.shape)  # noqa: E731
-    mass = jnp.stack([jnp.broadcast_to(m.reshape(view), step.shape) for m in few.log_mass])
+    mass = few.mass
+    if mass.ndim > 1:
+        mass = jnp.stack([jnp.broadcast_to(m.reshape(view), step.shape) for m in mass])
     return r.deps.map(lambda ids: spread(ids.reshape(inner))), mass
 
 

@@ -14,9 +14,9 @@ from storax.logprob.deriving.dependence import Dependence, union
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.graphs import Node
 from storax.logprob.deriving.laws import Given
+from storax.logprob.deriving.measures import slim
 from storax.logprob.deriving.mixtures import Mixture
 from storax.logprob.deriving.randoms import Random
-from storax.logprob.deriving.registry import refuse
 
 
 def draw(node: Node, leaves: list[Any]) -> Random:
@@ -31,18 +31,14 @@ def draw(node: Node, leaves: list[Any]) -> Random:
     blank = jax.tree.unflatten(site.tree, [None] * site.tree.num_leaves)
     if site.lanes and _is_each_its_own(node, leaves, places) and type(blank) is dist.Normal:
         return _normal(node, leaves)
-    if type(blank) is dist.Normal and places == [0] and leaves[0].gaussian is not None and not site.lanes:
+    if type(blank) is dist.MultivariateNormal and places == [0] and leaves[0].gaussian is not None:
+        return _vector_normal(node, leaves)
+    if blank.event_dim:
+        return _waiting(node, leaves, "is a draw whose parameters are random and have no value")
+    if not site.lanes and type(blank) is dist.Normal and places == [0] and leaves[0].gaussian is not None:
         return _normal(node, leaves)
-    (first, *more) = places
-    found = conjugate.draw(node, leaves, _own_events(node)) if not more and not blank.event_dim else None
-    if found is not None:
-        return found
-    if blank.event_dim or site.lanes:
-        return _waiting(node, leaves, "is a draw whose parameters are random and have no value")
-    few = leaves[first].law.finite if leaves[first].law is not None and leaves[first].law.is_discrete else None
-    if few is None or more:
-        return _waiting(node, leaves, "is a draw whose parameters are random and have no value")
-    return _mixture(node, leaves, first, few)
+    found = conjugate.draw(node, leaves, _own_events(node)) if len(places) == 1 else None
+    return found or _mixture(node, leaves, places)
 
 
 def _is_each_its_own(node: Node, leaves: list[Any], places: list[int]) -> bool:
@@ -54,13 +50,22 @@ def _is_each_its_own(node: Node, leaves: list[Any], places: list[int]) -> bool:
 
 def _deps(node: Node, leaves: list[Any]) -> Dependence:
     own = np.arange(int(np.prod(node.shape))).reshape(*node.shape, 1)
-    parts = [Dependence({node: own})]
-    for x in leaves:
-        if isinstance(x, Random):
-            aligned = np.broadcast_shapes(x.shape, node.shape) == node.shape
-            f = lambda ids: np.broadcast_to(ids, node.shape)  # noqa: E731
-            parts.append(x.deps.map(f) if aligned else x.deps.everywhere(node.shape))
-    return union(parts, node.shape)
+    return union([Dependence({node: own}), *[_behind(node, leaves, i) for i, x in enumerate(leaves)]], node.shape)
+
+
+def _behind(node: Node, leaves: list[Any], place: int) -> Dependence:
+    """The events behind a parameter, as each of the draws sees it."""
+    x, site = leaves[place], node.site
+    assert site is not None
+    if not isinstance(x, Random):
+        return Dependence({})
+    front = len(site.lanes)
+    lanes = tuple(n if mapped[place] else 1 for n, mapped in site.lanes)
+    inner = x.shape[sum(mapped[place] for _, mapped in site.lanes) :]
+    view = (*lanes, *[1] * (len(node.shape) - front - len(inner)), *inner)
+    if len(view) != len(node.shape) or np.broadcast_shapes(view, node.shape) != node.shape:
+        return x.deps.everywhere(node.shape)
+    return x.deps.map(lambda ids: np.broadcast_to(ids.reshape(view), node.shape))
 
 
 def _waiting(node: Node, leaves: list[Any], why: str) -> Random:
@@ -93,20 +98,71 @@ def _normal(node: Node, leaves: list[Any]) -> Random:
                   gaussian=gaussian, affine=True, smooth=True)  # fmt: skip
 
 
-def _mixture(node: Node, leaves: list[Any], place: int, few: Any) -> Random:
+def _vector_normal(node: Node, leaves: list[Any]) -> Random:
+    """A multivariate normal around a Gaussian loc: loc + L e."""
+    from storax.logprob.deriving.walking import scale_tril
+
+    site, loc = node.site, leaves[0]
+    assert site is not None and loc.gaussian is not None
+
+    def scaled(e: Any, *ls: Any) -> Any:
+        d = site.distribution(ls)
+        return jnp.asarray(d.loc + jnp.einsum("...ij,...j->...i", scale_tril(d), e), node.aval.dtype)
+
+    def f(e: Any) -> Any:
+        return site.over_lanes(scaled, 1)(e[node], loc.gaussian.f(e), *leaves[1:])
+
+    node.event_size = node.shape[-1]  # type: ignore[attr-defined]
+    gaussian = Gaussian({**loc.gaussian.noise, node: node.shape}, f, node.aval.dtype)
+    deps = union([_own_events(node), loc.deps.everywhere(node.shape)], node.shape)
+    why = f"{node.label} is a vector, whose entries depend on each other"
+    return Random(node.shape, node.aval.dtype, deps, why=why, gaussian=gaussian, affine=True, smooth=True)
+
+
+def _mixture(node: Node, leaves: list[Any], places: list[int]) -> Random:
+    """One component for each state of the parameters that are functions of the same draws of few values."""
     site = node.site
     assert site is not None
-    r = leaves[place]
-    if np.broadcast_shapes(r.shape, node.shape) != node.shape or node.shape[len(node.shape) - len(r.shape) :] not in (
-        r.shape,
-    ):
-        refuse("has a random parameter that is shared by several draws")
-    deps = _deps(node, leaves)
+    behind = {i: _behind(node, leaves, i) for i in places}
+    few: dict[int, Any] = {i: r.law.finite for i in places if (r := leaves[i]).law is not None and r.law.is_discrete}
+    few = {i: f for i, f in few.items() if f is not None}
+    first = next(iter(few), None)
+    if first is None:
+        return _waiting(node, leaves, "is a draw whose parameters are random and have no value")
+    same = [i for i in few if few[i].states is few[first].states and behind[i].same(behind[first])]
+    rest = [i for i in places if i not in same]
+    if not all(behind[i].disjoint(behind[first]) for i in rest):
+        return _waiting(node, leaves, "is a draw whose parameters share random quantities that have no value")
     components = []
-    for v in few.values:
-        at = [jnp.asarray(v, r.dtype) if i == place else x for i, x in enumerate(leaves)]
-        components.append(Given(site, at, node.aval))
-    weights = jnp.stack([jnp.broadcast_to(m, node.shape) for m in few.log_mass])
-    law = Mixture.of(weights, components, node.shape, node.aval.dtype)
+    for k in range(len(few[first].values)):
+        at = [_value(few[i].values[k], x, site) if i in same else x for i, x in enumerate(leaves)]
+        if rest:
+            found = draw(node, at)
+            if found.law is None:
+                return _waiting(node, leaves, found.why)
+            components.append(found.law)
+        else:
+            components.append(Given(site, at, node.aval))
+    weights = few[first].mass
+    if weights.ndim > 1:
+        weights = jnp.stack([_spread(m, node, leaves[first], first) for m in weights])
+    deps = _deps(node, leaves)
+    law = Mixture.of(weights, components, node.shape, node.aval.dtype) if deps.independent else None
     blank = jax.tree.unflatten(site.tree, [None] * site.tree.num_leaves)
-    return Random(node.shape, node.aval.dtype, deps, law=law, smooth=not blank.is_discrete)
+    why = "" if law is not None else f"{node.label} has a random parameter that is shared by several draws"
+    return Random(node.shape, node.aval.dtype, deps, law=law, why=why, smooth=not blank.is_discrete)
+
+
+def _value(v: Any, x: Random, site: Any) -> Any:
+    """A state's parameter: one number where all draws have the same, but for lanes, which are seen."""
+    return jnp.broadcast_to(jnp.asarray(v, x.dtype), x.shape) if site.lanes else jnp.asarray(slim(v), x.dtype)
+
+
+def _spread(m: Any, node: Node, x: Random, place: int) -> Any:
+    """An array like the parameter, as each of the draws sees it."""
+    site = node.site
+    assert site is not None
+    lanes = tuple(n if mapped[place] else 1 for n, mapped in site.lanes)
+    inner = x.shape[sum(mapped[place] for _, mapped in site.lanes) :]
+    view = (*lanes, *[1] * (len(node.shape) - len(lanes) - len(inner)), *inner)
+    return jnp.broadcast_to(jnp.reshape(m, view), node.shape)

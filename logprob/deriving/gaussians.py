@@ -54,7 +54,7 @@ class Gaussian:
                 f = lambda probe, d=draw: jnp.square(self.linear({**self.zeros(), d: probe}))  # noqa: E731
                 part = f(probes[0]) if len(probes) == 1 else jax.vmap(f)(jnp.stack(probes)).sum(0)
                 total = part if total is None else total + part
-        return total
+        return jnp.zeros_like(self.mean) if total is None else total
 
     def _probes(self, draw: Any, events: np.ndarray[Any, Any]) -> list[Any]:
         """Noise that is 1 at one number of each of these events; one array a number of an event."""
@@ -78,14 +78,14 @@ class Gaussian:
             raise NotMeasurable(f"is made of {total} normal numbers that are not independent element by element, and "
                                 f"a joint covariance matrix is made of at most {DENSE}")  # fmt: skip
 
-        def column(unit: jax.Array) -> jax.Array:
-            noise, start = {}, 0
-            for d, s in self.noise.items():
-                noise[d] = unit[start : start + sizes[d]].reshape(s)
-                start += sizes[d]
-            return self.linear(noise).ravel()
+        def of(draw: Any) -> Any:  # by its noise alone: what is made of the other is no part of it
+            zeros = self.zeros()
+            f = lambda e: jnp.ravel(jnp.asarray(self.f({**zeros, draw: e})))  # noqa: E731
+            units = jnp.eye(sizes[draw], dtype=self.dtype).reshape(-1, *self.noise[draw])
+            return jax.vmap(lambda unit: jax.jvp(f, (zeros[draw],), (unit,))[1], out_axes=1)(units)
 
-        return jax.vmap(column, out_axes=1)(jnp.eye(total, dtype=self.dtype))
+        blocks = [of(d) for d in self.noise if sizes[d]]
+        return jnp.concatenate(blocks, 1) if blocks else jnp.zeros((self.mean.size, 0), self.dtype)
 
 
 def joint_log_prob(parts: list[tuple[Gaussian, Any]]) -> jax.Array:
@@ -116,6 +116,9 @@ def log_normal(y: Any, mean: Any, cov: Any) -> jax.Array:
     """The log density of jointly normal numbers; nan if they are linearly dependent, but for rounding."""
     from jax.scipy.linalg import solve_triangular
 
+    if len(y) == 1:
+        variance = jnp.where(cov[0, 0] > 0, cov[0, 0], jnp.nan)
+        return -0.5 * (jnp.square(y - mean)[0] / variance + jnp.log(variance) + np.log(2 * np.pi))
     factor = jnp.linalg.cholesky(cov)
     z = solve_triangular(factor, y - mean, lower=True)
     scale = jnp.diagonal(factor)

@@ -15,6 +15,7 @@ from jax.extend import core as jex
 
 from storax import jaxprs
 from storax.errors import NotMeasurable
+from storax.logprob.deriving import naming
 from storax.primitives import Site, mark_p, observe_p, sample_p
 from storax.surveying import survey
 
@@ -116,16 +117,31 @@ class _Reader:
             return self.either(equation, inputs)
         if primitive.name in CALLS and call_name(equation) not in self.named:
             return self.run(jaxprs.callee(equation.params), inputs)
+        if jaxprs.has_sites(equation) and (primitive.name == "storax_vmap" or naming.names_inside(equation)):
+            return self.named_inside(equation, inputs)
         key = self._key(equation, inputs)
         if key not in self.made:  # the same equation of the same arrays is one quantity
             nodes = [Node("equation", a, inputs, equation=equation, output=i) for i, a in enumerate(avals)]
             for node in nodes:
                 node.siblings = nodes
             if jaxprs.has_sites(equation):
-                _refuse_names(equation)
                 return nodes
             self.made[key] = nodes
         return self.made[key]
+
+    def named_inside(self, equation: Any, inputs: list[Node]) -> list[Node]:
+        """A loop with names inside is one that returns them; `sx.vmap` is one draw for all lanes."""
+        found = naming.returned(equation)
+        closed, needed = found.data
+        data = iter(self.run(closed, [n for n, used in zip(inputs, needed, strict=True) if used]))
+        nodes = self.run(found.closed, inputs)
+        own = len(equation.outvars)
+        for (site, is_draw, is_observed), node in zip(found.sites, nodes[own:], strict=True):
+            if is_observed:
+                self.graph.observed.append((node, next(data)))
+            if site.name:
+                (self.graph.draws if is_draw else self.graph.marks)[site.name] = node
+        return nodes[:own]
 
     def is_plain(self, equation: Any, inputs: list[Node]) -> bool:
         return not jaxprs.has_sites(equation) and all(n.kind == "known" for n in inputs)
@@ -186,14 +202,6 @@ class _Reader:
             params = (id(equation),)  # type: ignore[assignment]
         self.kept = [*getattr(self, "kept", []), inputs]  # ids stay theirs
         return equation.primitive.name, params, tuple(map(literal, inputs))
-
-
-def _refuse_names(equation: Any) -> None:
-    names = sorted(s for sub in jaxprs.sub_jaxprs(equation) for s in survey(jaxprs.close(sub)) if not s.startswith("#"))
-    if names:
-        raise NotMeasurable(f"{describe(equation)} has the named site {names[0]!r} inside: beside anonymous draws and "
-                            f"observed derived quantities, names must be outside of loops. Return what is observed "
-                            f"from the loop, and give it a name there.")  # fmt: skip
 
 
 def call_name(equation: Any) -> str:

@@ -21,8 +21,8 @@ from storax.logprob.deriving.laws import (
     close,
     combine,
     is_known,
-    log_sum,
 )
+from storax.logprob.deriving.measures import choose, log_sum, log_sum_of, slim
 from storax.logprob.deriving.pieces import Branch, Piece, apply, known_all, through, whole
 
 
@@ -76,14 +76,16 @@ class Image(Law):
         return between(self.root, p.low, p.high, p.low_in, p.high_in)
 
     def density(self, y: jax.Array) -> Density:
-        score, dim = combine([self._part(p, y) for p in self.pieces])
+        still = [p for p in self.pieces if p.is_still]
+        parts = [self._part(p, y) for p in self.pieces if not p.is_still]
+        if still:
+            parts.append((choose(y, [slim(p.at_low) for p in still], [self.mass(p) for p in still], close), 0))
+        score, dim = combine(parts)
         for doubt in self.doubts:
             score = jnp.where(doubt, jnp.nan, score)
         return score, dim
 
     def _part(self, p: Piece, y: jax.Array) -> Density:
-        if p.is_still:
-            return jnp.where(close(y, p.at_low), self.mass(p), -jnp.inf), 0
         if jnp.issubdtype(self.root.dtype, jnp.integer):
             x, ok = p.find(y)
             x = jnp.where(ok, jnp.round(x), 0).astype(self.root.dtype)
@@ -144,6 +146,21 @@ class Image(Law):
         nothing = (y > p.most) if upper else (y < p.least)
         return jnp.where(everything, self.mass(p), jnp.where(nothing, -jnp.inf, part))
 
+    def inside(self, low: Any, high: Any, low_in: bool, high_in: bool) -> jax.Array | None:
+        """Where the function is between `low` and `high`, piece by piece."""
+        if self.has_atoms or self.doubts or any(p.inverse is None for p in self.pieces if not p.is_still):
+            return None
+        parts = []
+        for p in self.pieces:
+            if p.is_still:
+                v = p.at_low
+                here = ((v >= low) if low_in else (v > low)) & ((v <= high) if high_in else (v < high))
+                parts.append(jnp.where(here, self.mass(p), -jnp.inf))
+                continue
+            a, b = p.place(low), p.place(high)
+            parts.append(between(self.root, p.if_rising(a, b), p.if_rising(b, a), True, True))
+        return log_sum_of(parts)
+
     @property
     def finite(self) -> Finite | None:
         if self.is_constant:
@@ -155,7 +172,7 @@ class Image(Law):
             return None
         with at_once(*few.values):
             values = [self._at(jnp.asarray(v)) for v in few.values]
-        return Finite(values, few.log_mass, self.shape, self.dtype)
+        return Finite(values, few.mass, self.shape, self.dtype, few.states)
 
     def _at(self, x: jax.Array) -> jax.Array:
         value = self.pieces[0].forward(x)

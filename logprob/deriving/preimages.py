@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from storax.logprob.deriving.laws import close
+from storax.errors import NotMeasurable
+from storax.logprob.deriving.laws import close, combine
 from storax.logprob.deriving.pieces import Branch, apply, known_all, through, whole
 from storax.logprob.deriving.randoms import Step
 from storax.logprob.deriving.registry import STRETCHES, refuse
@@ -142,6 +143,32 @@ def cast(step: Step) -> Any:
         return [(place, x)], jnp.where(close(y, x.astype(new)), 0.0, -jnp.inf)
 
     return push
+
+
+def settle(solver: Any) -> bool:
+    """|x| = 1: sum over x = 1 and x = -1, together with all that is left."""
+    from storax.logprob.deriving.solving import Observation, total
+
+    for o in solver.left:
+        r = solver.walk(o.node)
+        if r.fork is None or (r.law is not None and r.deps.independent and len(solver.left) == 1):
+            continue
+        rest = [x for x in solver.left if x is not o]
+        try:
+            place, xs, scores = r.fork(jnp.asarray(o.value, r.dtype))
+
+            def given(x: Any, node: Any = o.node.inputs[place], rest: Any = rest) -> list[Any]:
+                inner = type(solver)([*rest, Observation(node, x)], solver.walk.known, solver.call)
+                return [jnp.asarray(part) for part in total(inner.run())]
+
+            points, chances = each(xs, scores)
+            found, dims = jax.vmap(given)(points)
+        except NotMeasurable as error:
+            solver.whys = [*getattr(solver, "whys", []), (o, str(error).removeprefix(f"{solver.call}: "))]
+            continue
+        solver.settle_together(solver.left, combine(list(zip(found + chances, dims, strict=True))))
+        return True
+    return False
 
 
 def each(xs: Any, scores: Any) -> tuple[Any, Any]:

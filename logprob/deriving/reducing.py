@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
-from storax.logprob.deriving import lengths, matrices, products, sharing, sums
+from storax.logprob.deriving import extremes, lengths, matrices, products, sharing, sums
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
 from storax.logprob.deriving.algebra import Extreme, NormalLaw
 from storax.logprob.deriving.images import is_smooth
@@ -30,7 +30,9 @@ def _(step: Step) -> Random:
         law, why = sharing.reduced(step, r, axes)
         why = why or "is the largest or smallest of numbers that are not independent"
         return step.random(deps, law=law, why="" if law is not None else why, smooth=_kind(law))
-    return step.random(deps, law=Extreme([r.law], step.name == "reduce_max", step.shape, axes), smooth=r.smooth)
+    largest = step.name == "reduce_max"
+    law = extremes.of_alike(r, axes, largest, step.shape) or Extreme([r.law], largest, step.shape, axes)
+    return step.random(deps, law=law, smooth=r.smooth)
 
 
 def _kind(law: Law | None) -> bool | None:

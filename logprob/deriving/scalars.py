@@ -255,7 +255,8 @@ def listed(step: Step, place: int, few: Finite) -> Finite:
         at = [v if i == place else x for i, x in enumerate(step.inputs)]
         with at_once(*[x for x in at if not isinstance(x, Random)]):
             values.append(jnp.broadcast_to(step.run(*[jnp.asarray(x) for x in at]), step.shape))
-    return Finite(values, spread(few.log_mass, step.shape), step.shape, step.aval.dtype)
+    mass = few.mass if few.mass.ndim == 1 else spread(few.mass, step.shape)
+    return Finite(values, mass, step.shape, step.aval.dtype, few.states)
 
 
 def _of_same(step: Step) -> Law:
@@ -269,7 +270,7 @@ def _of_same(step: Step) -> Law:
         for k in range(len(root.values)):
             at = [lists[i].values[k] if i in lists else x for i, x in enumerate(step.inputs)]  # type: ignore[union-attr]
             values.append(step.run(*[jnp.asarray(x) for x in at]))
-        return Finite(values, root.log_mass, step.shape, step.aval.dtype)
+        return Finite(values, root.mass, step.shape, step.aval.dtype, root.states)
     whole = jnp.issubdtype(root.dtype, jnp.integer)
     pieces = []
     for parts in itertools.product(*[[closed(p) if whole else p for p in m.pieces] for m in images.values()]):
@@ -307,6 +308,6 @@ def mixed(step: Step) -> Law:
                 components.append(result.law)  # type: ignore[arg-type]
             else:
                 components.append(point(result))
-        return Mixture.of(few.log_mass, components, step.shape, step.aval.dtype)
+        return Mixture.of(few.mass, components, step.shape, step.aval.dtype)
     shared = any(not a.deps.disjoint(b.deps) for a, b in itertools.combinations(step.randoms, 2))
     return refuse("uses one draw several times" if shared else "combines several random quantities")

@@ -12,7 +12,7 @@ import numpy as np
 
 import storax.distributions as dist
 from storax import jaxprs
-from storax.distributions.wrappers import Scaled, Wrapper
+from storax.distributions.wrappers import Masked, Scaled, Wrapper
 from storax.errors import NotMeasurable
 from storax.logprob.deriving import compound, degrees
 from storax.logprob.deriving.dependence import Dependence, union
@@ -31,12 +31,16 @@ class Walk:
 
     Args:
         known: draw -> its value.
+        before: a walk that knew a part of it.
     """
 
-    def __init__(self, known: Mapping[Node, Any]) -> None:
+    def __init__(self, known: Mapping[Node, Any], before: Walk | None = None) -> None:
         self.known = dict(known)
         self.seen: dict[Node, Any] = {}
         self.outputs: dict[int, list[Any]] = {}
+        if before is not None:
+            self.seen = {n: x for n, x in before.seen.items() if not isinstance(x, Random)}
+            self.outputs = dict(before.outputs)
 
     def __call__(self, node: Node) -> Any:
         if node not in self.seen:
@@ -76,7 +80,6 @@ class Walk:
             return Random(node.shape, node.aval.dtype, deps, law=point(value), smooth=False)
         inputs = settled
         step = Step(name, dict(equation.params), inputs, node.aval, node.output, evaluate)
-        deps = union([r.deps.everywhere(node.shape) for r in step.randoms], node.shape)
         try:
             if name in LOOPS:
                 return LOOPS[name](step, node, self)
@@ -87,9 +90,9 @@ class Walk:
                 raise NotMeasurable("has no rule")
             result = rule(step)
         except NotMeasurable as error:
-            result = step.random(deps, why=str(error))
+            result = step.random(step.everywhere(), why=str(error))
         except (ArithmeticError, AssertionError) as error:  # a rule that met what it was not written for
-            result = step.random(deps, why=f"has no rule for this ({error})")
+            result = step.random(step.everywhere(), why=f"has no rule for this ({error})")
         if not isinstance(result, Random):
             return result
         for place, x in enumerate(inputs):
@@ -127,6 +130,8 @@ def draw(node: Node, leaves: list[Any]) -> Random:
     random_leaves = [x for x in leaves if isinstance(x, Random)]
     if random_leaves:
         try:
+            if any(isinstance(d, (Scaled, Masked)) for d in _wrappers(site)):
+                raise NotMeasurable("has a weight or a mask, and random parameters")
             return compound.draw(node, leaves)
         except NotMeasurable as error:
             deps = union([_own(node, leaves), *[r.deps.everywhere(node.shape) for r in random_leaves]], node.shape)
@@ -153,6 +158,20 @@ def draw(node: Node, leaves: list[Any]) -> Random:
 def is_weighted(d: Any) -> bool:
     """Is its log density not that of its draws?"""
     return isinstance(d, Scaled) or d.counted is not None or (isinstance(d, Wrapper) and is_weighted(d.base))
+
+
+def is_scaled(site: Any) -> bool:
+    """Does its log density count several times, or in part?"""
+    return any(isinstance(d, Scaled) for d in _wrappers(site))
+
+
+def _wrappers(site: Any) -> list[Any]:
+    """What its distribution is wrapped in, from the outside."""
+    d, out = jax.tree.unflatten(site.tree, [None] * site.tree.num_leaves), []
+    while isinstance(d, Wrapper):
+        out.append(d)
+        d = d.base
+    return out
 
 
 def _own(node: Node, leaves: list[Any]) -> Dependence:

@@ -12,6 +12,7 @@ import numpy as np
 from jax.extend import core as jex
 
 from storax import jaxprs
+from storax.errors import StoraxError
 from storax.logprob.stabilizing.loops import LOOPS
 from storax.logprob.stabilizing.nodes import Node, constant, evaluate, several
 from storax.logprob.stabilizing.patterns import replaced
@@ -156,3 +157,45 @@ def run(closed: Any, arrays: Sequence[Any]) -> list[Any]:
     if not program.found:
         return list(jex.jaxpr_as_fun(closed)(*arrays))
     return program.run(dict(zip(inputs, arrays, strict=True)))
+
+
+def stable(f: Callable[..., Any], *inputs: Any) -> Any:
+    """`f(*inputs)`, computed as `stabilize` has it.
+
+    Where nothing is traced, f knows more of its inputs as it is: then only a result that is not finite is looked at
+    again, with the real numbers among the inputs traced, which shows where they go.
+    """
+    if not _is_traced(inputs):
+        result = f(*inputs)
+        leaves, tree = jax.tree.flatten(result)
+        if not _is_traced(leaves):
+            if all(np.isfinite(x).all() for x in leaves):
+                return result
+            again = _again(f, inputs)
+            alike = again is not None and bool(jax.tree.structure(again) == tree)  # type: ignore[operator]
+            better = jax.tree.leaves(again) if alike else leaves
+            merged = [jnp.where(jnp.isfinite(x) | ~jnp.isfinite(y), x, y) for x, y in zip(leaves, better, strict=True)]
+            return jax.tree.unflatten(tree, merged)
+    closed, shape = jax.make_jaxpr(lambda: f(*inputs), return_shape=True)()
+    return jax.tree.unflatten(jax.tree.structure(shape), run(closed, []))
+
+
+def _is_traced(tree: Any) -> bool:
+    return any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(tree))
+
+
+def _again(f: Callable[..., Any], inputs: Any) -> Any:
+    """The same with real numbers traced; None where f needs to know them."""
+    leaves, tree = jax.tree.flatten(inputs)
+    real = [isinstance(x, float) or jnp.issubdtype(getattr(x, "dtype", int), jnp.floating) for x in leaves]
+
+    def of_reals(*numbers: Any) -> Any:
+        given = iter(numbers)
+        return f(*jax.tree.unflatten(tree, [next(given) if r else x for x, r in zip(leaves, real, strict=True)]))
+
+    numbers = [x for x, r in zip(leaves, real, strict=True) if r]
+    try:
+        closed, shape = jax.make_jaxpr(of_reals, return_shape=True)(*numbers)
+    except (StoraxError, jax.errors.JAXTypeError, TypeError, ValueError):
+        return None
+    return jax.tree.unflatten(jax.tree.structure(shape), run(closed, numbers))

@@ -208,7 +208,9 @@ class Distribution(Pytree, abc.ABC):
 
     @property
     def counted(self) -> Any:
-        """Which of the batch count, if `mask` was used; else None."""
+        """Which of the batch count, if `mask` was used; else None.  `batch_shape`, and the first of the event's axes
+        if they were those of a batch with a mask: `to_event` comes after `mask`.
+        """
         return None
 
     # Checks

@@ -11,6 +11,7 @@ import numpy as np
 from storax import supports
 from storax.distributions.base import Distribution, promote
 from storax.distributions.special import probability, quotient, standardize
+from storax.rules import custom_rule
 from storax.supports import Support
 
 
@@ -182,7 +183,7 @@ class SoftLaplace(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, loc, scale = promote(value, self.loc, self.scale)
         z = standardize(x, loc, scale)
-        return jnp.where(jnp.isinf(z), -jnp.inf, np.log(2 / np.pi) - jnp.log(scale) - jnp.logaddexp(z, -z))
+        return np.log(2 / np.pi) - jnp.log(scale) - log_two_cosh(z)
 
     def log_cdf(self, value: Any) -> jax.Array:
         return _log_arctan_exp(standardize(*promote(value, self.loc, self.scale)))
@@ -210,6 +211,22 @@ class SoftLaplace(Distribution):
 
     def entropy(self) -> jax.Array:
         return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + np.log(2 * np.pi), self.shape)
+
+
+@custom_rule
+def log_two_cosh(z: Any) -> jax.Array:
+    """log(exp(z) + exp(-z)); without a gradient at infinity.
+
+    >>> log_two_cosh(jnp.float32(1e30)).item() == jnp.float32(1e30).item()
+    True
+    """
+    return jnp.abs(z) + jnp.log1p(jnp.exp(-2 * jnp.abs(z)))
+
+
+@log_two_cosh.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    (z,) = primals
+    return log_two_cosh(z), jnp.where(jnp.isinf(z), 0.0, jnp.tanh(z)) * tangents[0]
 
 
 def _log_arctan_exp(z: jax.Array) -> jax.Array:

@@ -13,6 +13,7 @@ from storax.bijections.cholesky import cholesky, matmul
 from storax.bijections.matrices import nugget
 from storax.distributions.base import Distribution, promote
 from storax.distributions.gamma_steps import half_step, half_step_excess, half_step_slope
+from storax.distributions.rows import sum_rows
 from storax.errors import ArgumentTypeError, ParameterError
 from storax.pytrees import static
 from storax.supports import Support
@@ -81,9 +82,9 @@ class _OfDimension(Distribution):
 
     def _power_of_diagonal(self, factor: jax.Array, powers: jax.Array) -> jax.Array:
         """sum_i powers_i log L_ii.  For L_ii near 1 it is from the rest of the row, which says more about 1 - L_ii."""
-        squares = jnp.square(jnp.tril(factor, -1)).sum(-1)
+        squares = sum_rows(jnp.square(jnp.tril(factor, -1)))
         near = squares < 0.5
-        diagonal = jnp.diagonal(factor, axis1=-2, axis2=-1)
+        diagonal = sum_rows(factor * jnp.broadcast_to(jnp.eye(self.dimension, dtype=factor.dtype), factor.shape))
         logs = jnp.where(near, 0.5 * jnp.log1p(-jnp.where(near, squares, 0.0)), jnp.log(jnp.where(near, 1.0, diagonal)))
         logs, powers = promote(logs, powers)
         return (logs * powers)[..., 1:].sum(-1)

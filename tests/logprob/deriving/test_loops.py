@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax import lax
 from jax.test_util import check_grads
 from looping import N, Y, joint, log_prob, norm, run, rv
 from scipy import stats
@@ -302,17 +301,3 @@ def test_a_last_carry_that_follows_is_not_observed_beside_the_rest():
 
     with pytest.raises(NotMeasurable):
         joint(f, {"x": Y[-1], "y": Y})
-
-
-def test_names_inside_of_a_loop_are_refused_beside_anonymous_draws():
-    def model():
-        x0 = rv(N(0.0, 1.0))
-
-        def step(x, y):
-            sx.sample("y", N(x, 1.0), obs=y)
-            return x, None
-
-        lax.scan(step, x0, jnp.asarray(Y))
-
-    with pytest.raises(NotMeasurable, match="named site 'y'"):
-        sx.log_density(model)({})
