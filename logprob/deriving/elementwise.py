@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -55,7 +56,7 @@ register("atan", jnp.tan)
 register("asin", jnp.sin, low=-1.0, high=1.0)
 register("acos", jnp.cos, low=-1.0, high=1.0, sign=-1)
 register("erf", special.erfinv)
-register("erfc", lambda y: -special.ndtri(0.5 * y) / np.sqrt(2.0).item(), sign=-1)
+register("erfc", lambda y: -special.ndtri(0.5 * y) / math.sqrt(2.0).item(), sign=-1)
 register("erf_inv", special.erf, low=-1.0, high=1.0)
 register("abs", [down(jnp.negative, -inf, 0.0), up(_identity, 0.0)])
 register("square", [down(lambda y: -jnp.sqrt(y), -inf, 0.0), up(jnp.sqrt, 0.0)])

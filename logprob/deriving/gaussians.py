@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -118,11 +119,11 @@ def log_normal(y: Any, mean: Any, cov: Any) -> jax.Array:
 
     if len(y) == 1:
         variance = jnp.where(cov[0, 0] > 0, cov[0, 0], jnp.nan)
-        return -0.5 * (jnp.square(y - mean)[0] / variance + jnp.log(variance) + np.log(2 * np.pi))
+        return -0.5 * (jnp.square(y - mean)[0] / variance + jnp.log(variance) + math.log(2 * np.pi))
     factor = jnp.linalg.cholesky(cov)
     z = solve_triangular(factor, y - mean, lower=True)
     scale = jnp.diagonal(factor)
-    score = -0.5 * jnp.sum(z * z) - jnp.sum(jnp.log(scale)) - 0.5 * len(y) * np.log(2 * np.pi)
+    score = -0.5 * jnp.sum(z * z) - jnp.sum(jnp.log(scale)) - 0.5 * len(y) * math.log(2 * np.pi)
     # What is left of a variance after the others is rounding below a few units in its last place.
     sound = jnp.all(jnp.square(scale) > 8 * jnp.finfo(cov.dtype).eps * jnp.diagonal(cov))
     return jnp.where(sound, score, jnp.nan)

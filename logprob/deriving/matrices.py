@@ -6,6 +6,7 @@ correlation matrices as in Lewandowski, Kurowicka and Joe (2009).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -61,7 +62,7 @@ def _log_square(factor: Any, kind: str) -> Any:
     """log |d(L L') / dL|: 2^n times the product of L_ii^(n - i); of correlations of L_ii^(n - i - 1), i = 0, 1, ..."""
     n = factor.shape[-1]
     powers = n - np.arange(n) - (1 if kind == "correlation" else 0)
-    more = n * np.log(2.0) if kind == "full" else 0.0
+    more = n * math.log(2.0) if kind == "full" else 0.0
     return more + jnp.sum(powers * jnp.log(_diagonal(factor)), -1)
 
 

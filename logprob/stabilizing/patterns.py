@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -78,7 +79,7 @@ def normal_cdf(v: Node) -> Node | None:
         and high.op == "sub" and high.operands[0].number == 2 and same(high.operands[1], low)
     )  # fmt: skip
     if is_there:
-        x = _unscaled(w) or call("mul", lambda w: w * np.sqrt(2), [w], v)
+        x = _unscaled(w) or call("mul", lambda w: w * math.sqrt(2), [w], v)
         v.meaning = call("ndtr", jax.scipy.special.ndtr, [x], v)
     return None
 
@@ -87,7 +88,7 @@ def _unscaled(w: Node) -> Node | None:
     """x, where w is x sqrt(1/2): nothing is rounded twice."""
     if w.op != "mul":
         return None
-    others = [x for x in w.operands if x.number is None or abs(x.number - np.sqrt(0.5)) > 1e-7]
+    others = [x for x in w.operands if x.number is None or abs(x.number - math.sqrt(0.5)) > 1e-7]
     return others[0] if len(others) == 1 and others[0].aval.shape == w.aval.shape else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -64,7 +65,7 @@ class _OfDimension(Distribution):
         """Of the normalising integral, prod_i pi^((i - 1) / 2) Gamma(b_i) / Gamma(b_1)."""
         at, j = self._steps()
         counts, steps = promote(jnp.asarray(j + 1.0, at.dtype), half_step(at))
-        return 0.25 * self.dimension * (self.dimension - 1) * np.log(np.pi) - (counts * steps).sum(-1)
+        return 0.25 * self.dimension * (self.dimension - 1) * math.log(np.pi) - (counts * steps).sum(-1)
 
     def _draw_factor(self, key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
         d = self.dimension
@@ -72,7 +73,7 @@ class _OfDimension(Distribution):
         keys = jax.random.split(key)
         normal = jnp.tril(jax.random.normal(keys[0], (*batch, d, d), self.dtype), -1)
         b = jnp.broadcast_to(self._shapes()[0].astype(self.dtype), (*batch, d))
-        log_chi = 0.5 * (jax.random.loggamma(keys[1], b, None, self.dtype) + np.log(2.0))
+        log_chi = 0.5 * (jax.random.loggamma(keys[1], b, None, self.dtype) + math.log(2.0))
         first = jnp.arange(d).reshape((1,) * len(batch) + (d,)) == 0
         tiny = float(jnp.finfo(self.dtype).tiny)
         chi = jnp.where(first, 1.0, jnp.maximum(jnp.exp(log_chi), tiny**0.5))

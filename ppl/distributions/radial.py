@@ -63,9 +63,9 @@ def _(k: int, primals: Any, tangents: Any) -> Any:
 def _upwards(k: int, s: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
     """P(Z <= s) of a standard normal, and R_1, ..., R_k, for s not far below 0."""
     bell = jnp.exp(-0.5 * jnp.square(s))
-    tail = 0.5 * bell * erfcx(jnp.abs(s) * np.sqrt(0.5))
+    tail = 0.5 * bell * erfcx(jnp.abs(s) * math.sqrt(0.5))
     below = jnp.where(s < 0, tail, 1 - tail)
-    up = [s + bell / (np.sqrt(2 * np.pi) * below)]
+    up = [s + bell / (math.sqrt(2 * np.pi) * below)]
     for j in range(2, k + 1):
         up.append(s + (j - 1) / up[-1])
     return below, up

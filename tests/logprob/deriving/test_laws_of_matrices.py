@@ -100,5 +100,5 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_counted_is_refused(name, x64):
     d = sx.distribution(REFUSED[name])()
-    with pytest.raises(sx.NotMeasurable, match=r"test_matrices\.py:\d+|`\w+`"):
+    with pytest.raises(sx.NotMeasurable, match=r"test_laws_of_matrices\.py:\d+|`\w+`"):
         d.log_prob(jnp.ones(d.shape))
