@@ -162,30 +162,33 @@ def run(closed: Any, arrays: Sequence[Any]) -> list[Any]:
 def stable(f: Callable[..., Any], *inputs: Any) -> Any:
     """`f(*inputs)`, computed as `stabilize` has it.
 
-    Where nothing is traced, f knows more of its inputs as it is: then only a result that is not finite is looked at
-    again, with the real numbers among the inputs traced, which shows where they go.
+    Where nothing is traced, the real numbers among the inputs are: that shows where they go.  What is not finite then
+    may be so since f does not know them; it is asked again as it is, and so it is if it needs to know them.
+
+    >>> program = lambda x: jnp.log(1 - jax.nn.sigmoid(x))
+    >>> round(float(program(15.0)), 1), round(float(stable(program, 15.0)), 1)
+    (-14.8, -15.0)
     """
-    if not _is_traced(inputs):
-        result = f(*inputs)
-        leaves, tree = jax.tree.flatten(result)
-        if not _is_traced(leaves):
-            if all(np.isfinite(x).all() for x in leaves):
-                return result
-            again = _again(f, inputs)
-            alike = again is not None and bool(jax.tree.structure(again) == tree)  # type: ignore[operator]
-            better = jax.tree.leaves(again) if alike else leaves
-            merged = [jnp.where(jnp.isfinite(x) | ~jnp.isfinite(y), x, y) for x, y in zip(leaves, better, strict=True)]
-            return jax.tree.unflatten(tree, merged)
-    closed, shape = jax.make_jaxpr(lambda: f(*inputs), return_shape=True)()
-    return jax.tree.unflatten(jax.tree.structure(shape), run(closed, []))
+    if _is_traced(inputs):
+        closed, shape = jax.make_jaxpr(lambda: f(*inputs), return_shape=True)()
+        return jax.tree.unflatten(jax.tree.structure(shape), run(closed, []))
+    seen = _of_reals(f, inputs)
+    if seen is not None and (_is_traced(seen) or all(np.isfinite(x).all() for x in jax.tree.leaves(seen))):
+        return seen
+    result = f(*inputs)
+    leaves, tree = jax.tree.flatten(result)
+    if seen is None or jax.tree.structure(seen) != tree:
+        return result
+    pairs = zip(jax.tree.leaves(seen), leaves, strict=True)
+    return jax.tree.unflatten(tree, [jnp.where(jnp.isfinite(x), x, y) for x, y in pairs])
 
 
 def _is_traced(tree: Any) -> bool:
     return any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(tree))
 
 
-def _again(f: Callable[..., Any], inputs: Any) -> Any:
-    """The same with real numbers traced; None where f needs to know them."""
+def _of_reals(f: Callable[..., Any], inputs: Any) -> Any:
+    """f with the real numbers among its inputs traced; None where it needs to know them."""
     leaves, tree = jax.tree.flatten(inputs)
     real = [isinstance(x, float) or jnp.issubdtype(getattr(x, "dtype", int), jnp.floating) for x in leaves]
 

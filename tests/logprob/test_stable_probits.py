@@ -58,6 +58,10 @@ def test_derived_densities():
 
     value, slope = jax.value_and_grad(lambda w: coin(w).log_prob(0))(80.0)
     np.testing.assert_allclose([value, slope, coin(80.0).log_prob(0)], [-80.0, -1.0, -80.0], rtol=1e-6)
+    for w in (5.0, 10.0, 15.0, 16.5):  # where what is lost leaves a finite number, outside of jit as inside
+        expected = -np.logaddexp(0.0, w)
+        np.testing.assert_allclose(coin(w).log_prob(0), expected, rtol=1e-5)
+        np.testing.assert_allclose(jax.jit(lambda w: coin(w).log_prob(0))(w), expected, rtol=1e-5)
 
     def model(y):
         w = sx.sample("w", sx.Normal(0.0, 100.0))
