@@ -309,6 +309,8 @@ def avals(closed: Any) -> list[jax.ShapeDtypeStruct]:
 
 
 _CALLS = frozenset({"jit", "closed_call", "core_call"})
+# Also those whose derivative or memory is another one: what they compute is what they call.
+TRANSPARENT = _CALLS | {"custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint"}
 
 
 def is_call(equation: Any) -> bool:

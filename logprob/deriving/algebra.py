@@ -15,7 +15,8 @@ from storax.errors import NotMeasurable
 from storax.logprob.deriving.dependence import Dependence
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.images import Image, is_smooth
-from storax.logprob.deriving.laws import Density, Finite, Law, is_known, log_sum
+from storax.logprob.deriving.laws import Finite, Law, is_known
+from storax.logprob.deriving.measures import Density, log_sum
 from storax.logprob.deriving.pieces import apply
 from storax.logprob.deriving.randoms import Step
 

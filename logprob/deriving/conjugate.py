@@ -21,7 +21,8 @@ from storax.logprob.deriving.algebra import Plain
 from storax.logprob.deriving.dependence import Dependence, union
 from storax.logprob.deriving.families import GammaPower, Name, as_beta, canonical
 from storax.logprob.deriving.graphs import Node
-from storax.logprob.deriving.laws import Density, Law, is_known, unlaned
+from storax.logprob.deriving.laws import Law, is_known, unlaned
+from storax.logprob.deriving.measures import Density
 from storax.logprob.deriving.randoms import Random
 
 Added = tuple[Any, Any]  # what a number adds to both parameters of its prior

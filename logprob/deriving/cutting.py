@@ -11,7 +11,8 @@ import numpy as np
 from storax.distributions.poisson import Poisson
 from storax.errors import NotMeasurable
 from storax.logprob.deriving.images import Image, is_smooth, mapped
-from storax.logprob.deriving.laws import Density, Finite, Law, at_once, between, is_known
+from storax.logprob.deriving.laws import Finite, Law, at_once, between, is_known
+from storax.logprob.deriving.measures import Density
 from storax.logprob.deriving.pieces import Branch, Piece, apply, known_all, still, through
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import refuse

@@ -11,7 +11,8 @@ import numpy as np
 
 from storax.distributions.special import log1mexp
 from storax.logprob.deriving.images import Image, is_smooth
-from storax.logprob.deriving.laws import Density, Given, Law
+from storax.logprob.deriving.laws import Given, Law
+from storax.logprob.deriving.measures import Density
 from storax.logprob.deriving.randoms import Random
 
 

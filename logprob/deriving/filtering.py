@@ -19,7 +19,7 @@ from jax.scipy.linalg import cho_solve
 from storax.errors import NotMeasurable
 from storax.logprob.deriving.gaussians import Gaussian, log_normal
 from storax.logprob.deriving.graphs import Node
-from storax.logprob.deriving.laws import Density
+from storax.logprob.deriving.measures import Density
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.solving import total
 from storax.logprob.deriving.stepping import Solved

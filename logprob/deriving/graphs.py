@@ -20,7 +20,6 @@ from storax.primitives import Site, mark_p, observe_p, sample_p
 from storax.surveying import survey
 
 _order = itertools.count()
-CALLS = {"jit", "custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint", "closed_call", "core_call"}
 
 
 @dataclasses.dataclass(eq=False)
@@ -115,7 +114,7 @@ class _Reader:
             return [self.draw(equation, inputs, avals[0])]
         if primitive.name == "cond" and not self.is_plain(equation, inputs):
             return self.either(equation, inputs)
-        if primitive.name in CALLS and call_name(equation) not in self.named:
+        if primitive.name in jaxprs.TRANSPARENT and call_name(equation) not in self.named:
             return self.run(jaxprs.callee(equation.params), inputs)
         if jaxprs.has_sites(equation) and (primitive.name == "storax_vmap" or naming.names_inside(equation)):
             return self.named_inside(equation, inputs)
@@ -207,7 +206,7 @@ class _Reader:
 def call_name(equation: Any) -> str:
     """`exp`; `jit:softplus`, `custom_jvp_call:logit` for the functions of JAX itself."""
     name = equation.primitive.name
-    if name not in CALLS:
+    if name not in jaxprs.TRANSPARENT:
         return str(name)
     info = getattr(jaxprs.callee(equation.params).jaxpr.debug_info, "func_src_info", None) or ""
     return f"{name}:{info.split(' ')[0]}" if "/jax/" in info.replace("\\", "/") else str(name)

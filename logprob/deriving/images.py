@@ -11,18 +11,8 @@ import numpy as np
 from jax import lax
 
 from storax.errors import NotMeasurable
-from storax.logprob.deriving.laws import (
-    Density,
-    Finite,
-    Law,
-    Moved,
-    at_once,
-    between,
-    close,
-    combine,
-    is_known,
-)
-from storax.logprob.deriving.measures import choose, log_sum, log_sum_of, slim
+from storax.logprob.deriving.laws import Finite, Law, Moved, at_once, between, close, is_known
+from storax.logprob.deriving.measures import Density, choose, combine, log_sum, log_sum_of, slim
 from storax.logprob.deriving.pieces import Branch, Piece, apply, known_all, through, whole
 
 

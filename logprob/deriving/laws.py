@@ -19,10 +19,7 @@ import storax.distributions as dist
 from storax import supports
 from storax.distributions.special import log1mexp
 from storax.errors import NotMeasurable
-from storax.logprob.deriving.measures import Density as Density
-from storax.logprob.deriving.measures import choose, log_sum, slim, spread
-from storax.logprob.deriving.measures import combine as combine
-from storax.logprob.deriving.measures import lowest as lowest
+from storax.logprob.deriving.measures import Density, choose, log_sum, slim, spread
 from storax.primitives import Site
 
 MOST = 4096  # values of a law that are enumerated

@@ -8,9 +8,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from storax.logprob.deriving.images import is_smooth
-from storax.logprob.deriving.laws import Density, Finite, Given, Law, close, combine
-from storax.logprob.deriving.measures import are_apart, log_sum_of, slim
-from storax.logprob.deriving.measures import spread as spread
+from storax.logprob.deriving.laws import Finite, Given, Law, close
+from storax.logprob.deriving.measures import Density, are_apart, combine, log_sum_of, slim
 from storax.logprob.deriving.pieces import apply
 
 

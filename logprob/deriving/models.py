@@ -84,9 +84,10 @@ def observed(
 
 
 def known_choices(solver: Solver, graph: graphs.Graph, observations: Sequence[Observation], call: str) -> None:
-    """
+    """Check that every named draw has a value, or that one follows from what is given.
+
     Raises:
-        UnknownNameError: a named draw has no value, and none follows.
+        UnknownNameError: one has none.
     """
     given = {id(o.node) for o in observations}
     missing = [n for n, node in graph.draws.items() if id(node) not in given and node not in solver.walk.known]

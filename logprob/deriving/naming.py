@@ -109,7 +109,7 @@ class _Inside:
             return jaxprs.evaluate(e, inputs)
         if name == "scan":
             return self.scan(e, inputs, found)
-        if name in ("jit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint"):
+        if name in jaxprs.TRANSPARENT:
             return self.run(jaxprs.callee(e.params), inputs, found)
         names = names_inside(e)
         if names:

@@ -13,7 +13,8 @@ from jax.scipy.special import gammaln
 import storax.distributions as dist
 from storax.logprob.deriving import sharing
 from storax.logprob.deriving.images import is_smooth
-from storax.logprob.deriving.laws import Density, Finite, Law, log_sum
+from storax.logprob.deriving.laws import Finite, Law
+from storax.logprob.deriving.measures import Density, log_sum
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import refuse, rule, rule_of
 

@@ -13,7 +13,8 @@ import storax.distributions as dist
 from storax.logprob.deriving import conjugate
 from storax.logprob.deriving.families import as_beta, canonical
 from storax.logprob.deriving.graphs import Node
-from storax.logprob.deriving.laws import Density, Given
+from storax.logprob.deriving.laws import Given
+from storax.logprob.deriving.measures import Density
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.walking import Walk
 

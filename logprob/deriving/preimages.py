@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.errors import NotMeasurable
-from storax.logprob.deriving.laws import close, combine
+from storax.logprob.deriving.laws import close
+from storax.logprob.deriving.measures import combine
 from storax.logprob.deriving.pieces import Branch, apply, known_all, through, whole
 from storax.logprob.deriving.randoms import Step
 from storax.logprob.deriving.registry import STRETCHES, refuse

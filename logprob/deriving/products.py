@@ -27,7 +27,8 @@ from storax.logprob.deriving.families import (
     times,
 )
 from storax.logprob.deriving.images import Image, mapped
-from storax.logprob.deriving.laws import Density, Law
+from storax.logprob.deriving.laws import Law
+from storax.logprob.deriving.measures import Density
 from storax.logprob.deriving.pieces import Branch, apply
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from storax.logprob.deriving.dependence import union
 from storax.logprob.deriving.images import is_smooth
-from storax.logprob.deriving.laws import Density, Law, between, log_sum
+from storax.logprob.deriving.laws import Law, between
+from storax.logprob.deriving.measures import Density, log_sum
 from storax.logprob.deriving.randoms import Random
 
 

@@ -13,7 +13,8 @@ from storax.logprob.deriving import extremes, lengths, matrices, products, shari
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
 from storax.logprob.deriving.algebra import Extreme, NormalLaw
 from storax.logprob.deriving.images import is_smooth
-from storax.logprob.deriving.laws import Finite, Law, log_sum
+from storax.logprob.deriving.laws import Finite, Law
+from storax.logprob.deriving.measures import log_sum
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import RULES, refuse, rule
 from storax.logprob.deriving.scalars import gaussian_of

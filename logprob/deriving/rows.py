@@ -16,8 +16,8 @@ import numpy as np
 
 from storax.errors import NotMeasurable
 from storax.logprob.deriving.dependence import Dependence
-from storax.logprob.deriving.laws import Density, is_known
-from storax.logprob.deriving.measures import combine, slim
+from storax.logprob.deriving.laws import is_known
+from storax.logprob.deriving.measures import Density, combine, slim
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.tracking import track
 

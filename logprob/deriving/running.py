@@ -14,8 +14,8 @@ from storax.errors import NotMeasurable
 from storax.logprob.deriving.filtering import moments
 from storax.logprob.deriving.gaussians import log_normal
 from storax.logprob.deriving.graphs import Node
-from storax.logprob.deriving.laws import Density, close, is_known, lowest
-from storax.logprob.deriving.measures import log_sum, slim
+from storax.logprob.deriving.laws import close, is_known
+from storax.logprob.deriving.measures import Density, log_sum, lowest, slim
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.solving import Observation, Solver
 from storax.logprob.deriving.states import MOST_STATES, Kinds, State, Stepper

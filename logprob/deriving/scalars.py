@@ -17,7 +17,8 @@ from storax.logprob.deriving.cutting import SPECIAL
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.images import Image, is_smooth, mapped
 from storax.logprob.deriving.laws import Finite, Law, at_once, point
-from storax.logprob.deriving.mixtures import Mixture, spread
+from storax.logprob.deriving.measures import spread
+from storax.logprob.deriving.mixtures import Mixture
 from storax.logprob.deriving.pieces import apply, closed, common, known_all, restricted, still
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import STRETCHES, only_known, refuse, rule_of

@@ -14,7 +14,8 @@ from storax.logprob.deriving.algebra import Plain
 from storax.logprob.deriving.families import as_gamma
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.images import Image, mapped
-from storax.logprob.deriving.laws import Density, Law
+from storax.logprob.deriving.laws import Law
+from storax.logprob.deriving.measures import Density
 from storax.logprob.deriving.pieces import Branch, known_all
 from storax.logprob.deriving.randoms import Random, Step
 

@@ -21,7 +21,8 @@ from storax import jaxprs
 from storax.errors import NotMeasurable, ShapeError
 from storax.logprob.deriving import branching, gaussians, loops, parents, preimages, ranges, rows
 from storax.logprob.deriving.graphs import Node
-from storax.logprob.deriving.laws import Density, Flat, Given, close, combine, is_known
+from storax.logprob.deriving.laws import Flat, Given, close, is_known
+from storax.logprob.deriving.measures import Density, combine
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.walking import Walk, is_scaled, is_weighted
 

@@ -18,8 +18,8 @@ from storax.errors import NotMeasurable
 from storax.logprob.deriving.dependence import Dependence
 from storax.logprob.deriving.filtering import condition
 from storax.logprob.deriving.graphs import Node, known
-from storax.logprob.deriving.laws import is_known, lowest
-from storax.logprob.deriving.measures import log_sum, slim
+from storax.logprob.deriving.laws import is_known
+from storax.logprob.deriving.measures import log_sum, lowest, slim
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.rows import by_row, rows_of, without
 from storax.logprob.deriving.solving import total

@@ -13,7 +13,8 @@ from jax import lax
 import storax.distributions as dist
 from storax.distributions.base import Distribution
 from storax.logprob.deriving.families import GammaPower, Name, as_gamma
-from storax.logprob.deriving.laws import Finite, Law, is_known, log_sum
+from storax.logprob.deriving.laws import Finite, Law, is_known
+from storax.logprob.deriving.measures import log_sum
 from storax.logprob.deriving.pieces import known_all
 
 

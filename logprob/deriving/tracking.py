@@ -11,91 +11,21 @@ import numpy as np
 
 from storax import jaxprs
 from storax.logprob.deriving.dependence import Dependence, union
-from storax.logprob.deriving.graphs import CALLS
 from storax.logprob.deriving.laws import is_known
 
 NONE = Dependence({})
+# Of each entry by itself.
 ELEMENTWISE = frozenset(
-    [
-        "abs",
-        "acos",
-        "acosh",
-        "add",
-        "add_any",
-        "and",
-        "asin",
-        "asinh",
-        "atan",
-        "atan2",
-        "atanh",
-        "bessel_i0e",
-        "bessel_i1e",
-        "bitcast_convert_type",
-        "cbrt",
-        "ceil",
-        "clamp",
-        "convert_element_type",
-        "copy",
-        "copy_p",
-        "cos",
-        "cosh",
-        "digamma",
-        "div",
-        "eq",
-        "erf",
-        "erf_inv",
-        "erfc",
-        "exp",
-        "exp2",
-        "expm1",
-        "floor",
-        "ge",
-        "gt",
-        "igamma",
-        "igamma_grad_a",
-        "igammac",
-        "integer_pow",
-        "is_finite",
-        "le",
-        "lgamma",
-        "log",
-        "log1p",
-        "log2",
-        "logistic",
-        "lt",
-        "max",
-        "min",
-        "mul",
-        "ne",
-        "neg",
-        "nextafter",
-        "not",
-        "or",
-        "optimization_barrier",
-        "polygamma",
-        "pow",
-        "random_gamma_grad",
-        "reduce_precision",
-        "regularized_incomplete_beta",
-        "rem",
-        "round",
-        "rsqrt",
-        "select_n",
-        "shift_left",
-        "shift_right_arithmetic",
-        "shift_right_logical",
-        "sign",
-        "sin",
-        "sinh",
-        "sqrt",
-        "square",
-        "stop_gradient",
-        "sub",
-        "tan",
-        "tanh",
-        "xor",
-    ]
+    """
+    abs acos acosh add add_any and asin asinh atan atan2 atanh bessel_i0e bessel_i1e bitcast_convert_type cbrt ceil
+    clamp convert_element_type copy copy_p cos cosh digamma div eq erf erf_inv erfc exp exp2 expm1 floor ge gt
+    igamma igamma_grad_a igammac integer_pow is_finite le lgamma log log1p log2 logistic lt max min mul ne neg
+    nextafter not or optimization_barrier polygamma pow random_gamma_grad reduce_precision
+    regularized_incomplete_beta rem round rsqrt select_n shift_left shift_right_arithmetic shift_right_logical sign
+    sin sinh sqrt square stop_gradient sub tan tanh xor
+""".split()  # noqa: SIM905
 )
+# What only moves entries.
 MOVES = frozenset(
     """
     broadcast_in_dim concatenate expand_dims pad reshape rev slice split squeeze stack tile transpose unstack
@@ -139,7 +69,7 @@ def _is_index(v: Any) -> bool:
 
 def _through(e: Any, found: list[Dependence], indices: dict[Any, Any]) -> list[Dependence]:
     name, shapes = e.primitive.name, [tuple(v.aval.shape) for v in e.outvars]
-    if name in CALLS:
+    if name in jaxprs.TRANSPARENT:
         return track(jaxprs.callee(e.params), found, [indices.get(v) if not jaxprs.is_literal(v) else v.val
                                                       for v in e.invars])  # fmt: skip
     if name in ELEMENTWISE or jaxprs.is_of_exponents(e):
