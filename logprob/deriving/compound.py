@@ -55,17 +55,45 @@ def _deps(node: Node, leaves: list[Any]) -> Dependence:
 
 def _behind(node: Node, leaves: list[Any], place: int) -> Dependence:
     """The events behind a parameter, as each of the draws sees it."""
-    x, site = leaves[place], node.site
-    assert site is not None
+    x = leaves[place]
     if not isinstance(x, Random):
         return Dependence({})
-    front = len(site.lanes)
+    axes = tuple(range(-_event_axes(node, place), 0))
+    seen = x.deps.merged(axes) if axes else x.deps
+    kept = x.shape[: len(x.shape) - len(axes)]
+    view = _view(node, kept, place)
+    if view is None:
+        return seen.everywhere(node.shape)
+    return seen.map(lambda ids: np.broadcast_to(ids.reshape(view), node.shape))
+
+
+def _event_axes(node: Node, place: int) -> int:
+    """How many of a parameter's last axes are for one draw: 1 for the probabilities of a category."""
+    tree = node.site.tree  # type: ignore[union-attr]
+    blank = jax.tree.unflatten(tree, range(tree.num_leaves))
+    names = [n for n in blank.parameters if getattr(blank, n, None) is place]
+    return int(blank.parameters[names[0]].event_dim) if names else 0
+
+
+def _view(node: Node, shape: tuple[int, ...], place: int) -> tuple[int, ...] | None:
+    """A parameter's shape with the axes of the draws, 1 where it has none; None if it has others."""
+    site = node.site
+    assert site is not None
     lanes = tuple(n if mapped[place] else 1 for n, mapped in site.lanes)
-    inner = x.shape[sum(mapped[place] for _, mapped in site.lanes) :]
-    view = (*lanes, *[1] * (len(node.shape) - front - len(inner)), *inner)
-    if len(view) != len(node.shape) or np.broadcast_shapes(view, node.shape) != node.shape:
-        return x.deps.everywhere(node.shape)
-    return x.deps.map(lambda ids: np.broadcast_to(ids.reshape(view), node.shape))
+    inner = shape[sum(mapped[place] for _, mapped in site.lanes) :]
+    view = (*lanes, *[1] * (len(node.shape) - len(lanes) - len(inner)), *inner)
+    fits = len(view) == len(node.shape) and all(a in (1, b) for a, b in zip(view, node.shape, strict=True))
+    return view if fits else None
+
+
+def _is_of_one_state(node: Node, x: Random, place: int) -> bool:
+    """Are the entries of a parameter that are for one draw functions of the same events?
+
+    If not, their states are those of all of them together, which are more than those of one.
+    """
+    axes = _event_axes(node, place)
+    first = x.deps.map(lambda ids: np.broadcast_to(ids[(..., *[slice(0, 1)] * axes)], ids.shape))
+    return not axes or x.deps.same(first)
 
 
 def _waiting(node: Node, leaves: list[Any], why: str) -> Random:
@@ -125,7 +153,7 @@ def _mixture(node: Node, leaves: list[Any], places: list[int]) -> Random:
     assert site is not None
     behind = {i: _behind(node, leaves, i) for i in places}
     few: dict[int, Any] = {i: r.law.finite for i in places if (r := leaves[i]).law is not None and r.law.is_discrete}
-    few = {i: f for i, f in few.items() if f is not None}
+    few = {i: f for i, f in few.items() if f is not None and _is_of_one_state(node, leaves[i], i)}
     first = next(iter(few), None)
     if first is None:
         return _waiting(node, leaves, "is a draw whose parameters are random and have no value")
@@ -135,7 +163,7 @@ def _mixture(node: Node, leaves: list[Any], places: list[int]) -> Random:
         return _waiting(node, leaves, "is a draw whose parameters share random quantities that have no value")
     components = []
     for k in range(len(few[first].values)):
-        at = [_value(few[i].values[k], x, site) if i in same else x for i, x in enumerate(leaves)]
+        at = [_value(few[i].values[k], node, x, i) if i in same else x for i, x in enumerate(leaves)]
         if rest:
             found = draw(node, at)
             if found.law is None:
@@ -153,16 +181,16 @@ def _mixture(node: Node, leaves: list[Any], places: list[int]) -> Random:
     return Random(node.shape, node.aval.dtype, deps, law=law, why=why, smooth=not blank.is_discrete)
 
 
-def _value(v: Any, x: Random, site: Any) -> Any:
-    """A state's parameter: one number where all draws have the same, but for lanes, which are seen."""
-    return jnp.broadcast_to(jnp.asarray(v, x.dtype), x.shape) if site.lanes else jnp.asarray(slim(v), x.dtype)
+def _value(v: Any, node: Node, x: Random, place: int) -> Any:
+    """A state's parameter: one number where all draws have the same, but for lanes, which are seen, and for vectors."""
+    if node.site.lanes or _event_axes(node, place):  # type: ignore[union-attr]
+        return jnp.broadcast_to(jnp.asarray(v, x.dtype), x.shape)
+    return jnp.asarray(slim(v), x.dtype)
 
 
 def _spread(m: Any, node: Node, x: Random, place: int) -> Any:
-    """An array like the parameter, as each of the draws sees it."""
-    site = node.site
-    assert site is not None
-    lanes = tuple(n if mapped[place] else 1 for n, mapped in site.lanes)
-    inner = x.shape[sum(mapped[place] for _, mapped in site.lanes) :]
-    view = (*lanes, *[1] * (len(node.shape) - len(lanes) - len(inner)), *inner)
+    """The mass of a state, for each of the draws."""
+    m = m[(..., *[0] * _event_axes(node, place))]
+    view = _view(node, m.shape, place)
+    assert view is not None
     return jnp.broadcast_to(jnp.reshape(m, view), node.shape)

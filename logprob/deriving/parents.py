@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import storax.distributions as dist
+from storax.distributions.log_gamma import log_gamma
+from storax.distributions.masses import log_urn
 from storax.logprob.deriving import conjugate
 from storax.logprob.deriving.families import as_beta, canonical
 from storax.logprob.deriving.graphs import Node
@@ -105,10 +107,9 @@ def _of_vectors(walk: Walk, parent: Node, group: Sequence[Any]) -> Density | Non
         rows, n, extra, sound = found
         counts = counts.at[rows].add(n)
         constant, inside = constant + extra, inside & sound
-    gammaln = jax.scipy.special.gammaln
-    score = (gammaln(concentration + counts) - gammaln(concentration)).sum()
-    total, more = concentration.sum(-1), counts.sum(-1)
-    score = score - (gammaln(total + more) - gammaln(total)).sum() + constant
+    # The draws in their order: of all n! / prod k_i! orders of an urn's draws one.
+    orders = log_gamma(counts.sum(-1) + 1) - log_gamma(counts + 1).sum(-1)
+    score = (log_urn(counts, concentration) - orders).sum() + constant
     return jnp.where(inside, score, -jnp.inf), 0
 
 

@@ -125,3 +125,28 @@ def test_gradients(x64):
     np.testing.assert_allclose(f(y, *at), by_hand(*at) - gammaln(3), rtol=1e-9)
     wanted = jax.grad(by_hand, (0, 1, 2))(*at)
     np.testing.assert_allclose(jax.grad(f, (1, 2, 3))(y, *at), wanted, rtol=1e-7)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e3, 1e5])
+def test_categories_of_a_dirichlet_stay_accurate_where_it_is_narrow(size):
+    a, y = np.array([1.0, 2.0, 3.0]) * size, np.arange(50) % 3
+
+    @sx.distribution
+    def program():
+        return sx.rv(sx.Categorical(probs=sx.rv(sx.Dirichlet(jnp.asarray(a, jnp.float32)))), shape=(50,))
+
+    n = np.bincount(y)
+    expected = (gammaln(a + n) - gammaln(a)).sum() - gammaln(a.sum() + 50) + gammaln(a.sum())
+    np.testing.assert_allclose(program().log_prob(jnp.asarray(y)), expected, rtol=3e-6)
+
+
+def test_a_vector_of_different_draws_behind_every_category_is_refused():
+    """Entry i of the logits is not behind draw i, but behind all of them, and has 2^3 states."""
+
+    @sx.distribution
+    def program():
+        z = sx.rv(sx.Bernoulli(0.3), shape=(3,))
+        return sx.rv(sx.Categorical(logits=jnp.where(z, 1.0, 0.0)), shape=(3,))
+
+    with pytest.raises(sx.NotMeasurable, match=r"test_parents\.py:\d+"):
+        program().log_prob(jnp.array([0, 2, 2]))
