@@ -16,7 +16,7 @@ from storax.logprob.deriving.measures import Density
 from storax.logprob.deriving.randoms import Random
 
 
-class Extreme(Law):
+class ExtremeOfAlike(Law):
     """The largest, or smallest, of `n` independent continuous numbers of the law `base`."""
 
     smooth = True
@@ -48,7 +48,7 @@ def of_alike(r: Random, axes: tuple[int, ...], largest: bool, shape: tuple[int, 
     """The law of the extremes along axes of numbers that have one law; None if they are not known to."""
     base = _resized(r.law, shape) if r.alike and r.law is not None and is_smooth(r.law) else None
     n = math.prod(r.shape[a] for a in axes)
-    return Extreme(base, n, largest) if base is not None and n > 1 else None
+    return ExtremeOfAlike(base, n, largest) if base is not None and n > 1 else None
 
 
 def _resized(law: Law, shape: tuple[int, ...]) -> Law | None:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from storax.distributions.special import log1mexp
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
 from storax.logprob.deriving import extremes, lengths, matrices, products, sharing, sums
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
@@ -60,15 +61,9 @@ def _(step: Step) -> Random:
     every = step.name == "reduce_and"
     hit = jnp.stack([jnp.broadcast_to(jnp.asarray(v) == every, r.shape) for v in few.values])
     alike = log_sum(jnp.where(hit, few.log_mass, -jnp.inf)).sum(axes)  # all are True, or all are False
-    other = jnp.where(alike == 0, -jnp.inf, _log1mexp(-alike))
+    other = jnp.where(alike == 0, -jnp.inf, log1mexp(-alike))
     values = [np.full(step.shape, every), np.full(step.shape, not every)]
     return step.random(deps, law=Finite(values, jnp.stack([alike, other]), step.shape, bool), smooth=False)
-
-
-def _log1mexp(x: Any) -> Any:
-    from storax.distributions.special import log1mexp
-
-    return log1mexp(x)
 
 
 @rule("reduce_sum")

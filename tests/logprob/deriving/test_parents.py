@@ -7,6 +7,7 @@ import pytest
 import scipy.integrate
 import scipy.stats as st
 from scipy.special import gammaln
+from scoring import of, score
 
 import storax as sx
 
@@ -19,22 +20,6 @@ variance = lambda: rv(sx.InverseGamma(2.0, 3.0))
 def over(law, likelihood):
     """log of the integral of a likelihood over a law of SciPy's."""
     return np.log(scipy.integrate.quad(lambda u: likelihood(law.ppf(u)), 0, 1, epsabs=0, epsrel=1e-9, limit=500)[0])
-
-
-def of(f, *parents):
-    return lambda: f(*[p() for p in parents])
-
-
-def score(program, value):
-    """Of one array, or of several with names."""
-    if isinstance(value, dict):
-
-        def model():
-            for name, quantity in program().items():
-                sx.deterministic(name, quantity)
-
-        return float(jax.jit(sx.log_density(model))({k: jnp.asarray(v) for k, v in value.items()}))
-    return float(jax.jit(lambda v: jnp.sum(sx.distribution(program)().log_prob(v)))(jnp.asarray(value)))
 
 
 BETA, GAMMA = st.beta(2, 3), st.gamma(2, scale=1 / 3)

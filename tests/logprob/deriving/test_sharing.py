@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats as st
 from jax import lax
+from scoring import of, score
 
 import storax as sx
 
@@ -24,22 +25,6 @@ def mv():
 
 def die():
     return rv(sx.DiscreteUniform(-3, 3))
-
-
-def of(f, *draws):
-    return lambda: f(*[d() for d in draws])
-
-
-def score(program, value):
-    """Of one array, or of several with names."""
-    if isinstance(value, dict):
-
-        def model():
-            for name, quantity in program().items():
-                sx.deterministic(name, quantity)
-
-        return float(jax.jit(sx.log_density(model))({k: jnp.asarray(v) for k, v in value.items()}))
-    return float(jax.jit(lambda v: jnp.sum(sx.distribution(program)().log_prob(v)))(jnp.asarray(value)))
 
 
 def corners(a, b):
