@@ -7,12 +7,12 @@ import storax as sx
 
 
 def of(f, *draws):
-    """The program that is f of some draws, each a function that makes one."""
+    """The program that is f of draws, each used as often as f likes."""
     return lambda: f(*[d() for d in draws])
 
 
 def score(program, value):
-    """Of one array, or of several with names."""
+    """Of one array, or of several with names; under jit, so that nothing is known that is not written down."""
     if isinstance(value, dict):
 
         def model():

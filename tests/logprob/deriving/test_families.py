@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats as st
+from scoring import of, score
 
 import storax as sx
 
@@ -13,17 +14,6 @@ rv, N, U, E, G = sx.rv, sx.Normal, sx.Uniform, sx.Exponential, sx.Gamma
 
 def x(*shape):
     return rv(N(0.0, 2.0), shape=shape)
-
-
-def of(f, *draws):
-    """f of draws, each used as often as f likes."""
-    return lambda: f(*[d() for d in draws])
-
-
-def score(program, value):
-    """Under jit, so that nothing is known that is not written down."""
-    f = jax.jit(lambda v: jnp.sum(sx.distribution(program)().log_prob(v)))
-    return float(f(jnp.asarray(value)))
 
 
 def ratio_of_uniforms(y):

@@ -1,10 +1,10 @@
 """Random matrices and vectors some of whose entries follow from the others, against SciPy and the library's factors."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats as st
+from scoring import score
 
 import storax as sx
 
@@ -58,10 +58,6 @@ PROGRAMS = {  # program, value, log density
     "not positive definite": (square(factor), [[1.0, 2.0], [2.0, 1.0]], -np.inf),
     "no lower triangle": (lambda: jnp.linalg.cholesky(wishart()), FACTOR.T, -np.inf),
 }  # fmt: skip
-
-
-def score(program, value):
-    return float(jax.jit(lambda v: sx.distribution(program)().log_prob(v))(jnp.asarray(value)))
 
 
 SLOW = {"a factor", "both sides, from the right", "covariances", "no symmetric matrix", "a factor of correlations"}
