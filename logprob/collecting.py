@@ -49,10 +49,10 @@ class Unweighted(Collector):
 
     def answer(self, effect: Effect, context: Context) -> tuple[Effect, dict[str, Any]]:
         effect, noted = super().answer(effect, context)
-        return _without_weight(effect), noted
+        return without_weight(effect), noted
 
 
-def _without_weight(effect: Effect) -> Effect:
+def without_weight(effect: Effect) -> Effect:
     """The site with its distribution's `Scaled` taken off, wherever in a chain of wrappers they are."""
     tree = effect.site.tree
     if tree is None:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from storax.effects import Record
 from storax.logprob.collecting import Collector, Unweighted, check_mapping, check_values, collect
 from storax.logprob.deriving.models import joint_density, needs_deriving
+from storax.logprob.deriving.pointwise import log_likelihoods
 from storax.logprob.scoring import joint
 from storax.logprob.stabilizing import stabilized
 from storax.models import Model, transformation
@@ -68,6 +69,8 @@ def log_likelihood(model: Callable[..., Any]) -> Callable[..., dict[str, jax.Arr
         here: these are the densities of the data, as cross-validation needs them.
 
     Raises:
+        NotMeasurable: anonymous draws are integrated out, and the density of the data is then no product over its
+            entries.
         The errors of `log_density`.
 
     >>> import storax as sx
@@ -82,7 +85,10 @@ def log_likelihood(model: Callable[..., Any]) -> Callable[..., dict[str, jax.Arr
     @plain_errors
     def f(values: Any = None, /, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         check_mapping(values, "sx.log_likelihood")
-        records = _records(model, model.stage(*args, **kwargs), values, "sx.log_likelihood")
+        staged = model.stage(*args, **kwargs)
+        if needs_deriving(model.sites(staged), values):
+            return log_likelihoods(model, staged, values, "sx.log_likelihood")
+        records = _records(model, staged, values, "sx.log_likelihood")
         data = {n: r for n, r in records.items() if r.site.observed and not (r.is_mark or r.site.is_factor)}
         return {n: _where_taken(r) for n, r in data.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -159,7 +160,7 @@ def _rest(record: Record, z: jax.Array) -> jax.Array:
     if record.active is None:
         return jnp.sum(record.log_det)
     free = ~record.active.reshape(record.active.shape + (1,) * (z.ndim - record.active.ndim))
-    normal = jnp.where(free, -0.5 * z**2 - 0.5 * np.log(2 * np.pi), 0.0)
+    normal = jnp.where(free, -0.5 * z**2 - 0.5 * math.log(2 * np.pi), 0.0)
     return jnp.sum(record.log_det) + jnp.sum(normal)
 
 

@@ -282,6 +282,18 @@ def depends_on(closed: Any, output: int, inputs: Sequence[bool]) -> bool:
     return any(n and flag for n, flag in zip(needed, inputs, strict=True))
 
 
+def is_of_exponents(equation: Any) -> bool:
+    """Does it take numbers apart into fraction and exponent, or put them together?  On jax 0.12 one equation does."""
+    name = str(equation.params.get("_prim"))
+    return equation.primitive.name == "call_hi_primitive" and name.startswith(("Frexp[", "Ldexp["))
+
+
+def pruned(closed: Any) -> tuple[Any, list[bool]]:
+    """The program without what its outputs do not need, and which inputs are left."""
+    jaxpr, needed = pe.dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars))
+    return jex.ClosedJaxpr(jaxpr, closed.consts), list(needed)
+
+
 def evaluate_known(closed: Any, unknown: Sequence[bool], inputs: Sequence[Any]) -> list[Any]:
     """The outputs that do not depend on the unknown inputs, as numbers; the others as `jax.ShapeDtypeStruct`."""
     out: list[Any] = avals(closed)
@@ -297,6 +309,8 @@ def avals(closed: Any) -> list[jax.ShapeDtypeStruct]:
 
 
 _CALLS = frozenset({"jit", "closed_call", "core_call"})
+# Also those whose derivative or memory is another one: what they compute is what they call.
+TRANSPARENT = _CALLS | {"custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint"}
 
 
 def is_call(equation: Any) -> bool:

@@ -125,8 +125,12 @@ def check_observation(site: Any, value: Any, leaves: Any, fixed: bool = True) ->
         refuse_nan(site, numbers, counted)
         if not fixed or not is_concrete(site.distribution(leaves).support):
             return
-        inside = site.over_lanes(lambda v, *ls: site.distribution(ls).support(v), 1)(numbers, *known_or_ones(leaves))
-        outside = ~np.asarray(inside) & _reduced(counted, np.shape(inside))
+
+        def is_inside(value: Any, counted: Any, *leaves: Any) -> Any:  # what does not count may be anything
+            support = site.distribution(leaves).support
+            return support(jnp.where(counted, value, support.feasible(value.shape, value.dtype)))
+
+        outside = ~np.asarray(site.over_lanes(is_inside, 2)(numbers, counted, *known_or_ones(leaves)))
         if outside.any():
             index, bad = first(numbers, outside)
             support = site.distribution(leaves).support
@@ -164,12 +168,8 @@ def _counted(site: Any, leaves: Any, numbers: np.ndarray) -> np.ndarray | None:
 
     def one_flag_a_number(value: Any, *leaves: Any) -> Any:
         d = site.distribution(leaves)
-        flags = jnp.broadcast_to(d.counted, (*site.shape, *d.batch_shape))
-        return jnp.broadcast_to(flags.reshape(flags.shape + (1,) * d.event_dim), value.shape)
+        flags = d.counted
+        behind = len(d.shape) - flags.ndim
+        return jnp.broadcast_to(flags.reshape((1,) * len(site.shape) + flags.shape + (1,) * behind), value.shape)
 
     return np.asarray(site.over_lanes(one_flag_a_number, 1)(numbers, *known_or_ones(leaves)))
-
-
-def _reduced(counted: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """From one flag a number to one flag a draw: the trailing event axes are all alike."""
-    return counted.reshape(*shape, -1)[..., 0] if counted.ndim > len(shape) else counted

@@ -12,12 +12,12 @@ from storax.distributions.base import Distribution
 from storax.distributions.normal import Normal
 from storax.distributions.special import log1mexp
 from storax.errors import NotMeasurable
-from storax.logprob.deriving import sums
 from storax.logprob.deriving.dependence import Dependence
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.images import Image, is_smooth
-from storax.logprob.deriving.laws import Density, Law, is_known, log_sum
-from storax.logprob.deriving.pieces import apply, still
+from storax.logprob.deriving.laws import Finite, Law, is_known
+from storax.logprob.deriving.measures import Density, log_sum
+from storax.logprob.deriving.pieces import apply
 from storax.logprob.deriving.randoms import Step
 
 
@@ -46,6 +46,9 @@ class Plain(Law):
 
     def icdf(self, q: Any) -> Any:
         return self.d.icdf(q)
+
+    def name(self, positive: bool = False) -> Any:
+        return self.d
 
 
 class NormalLaw(Plain):
@@ -109,11 +112,9 @@ class Extreme(Law):
         return log1mexp(-inside)
 
     def density(self, y: Any) -> Density:
-        within, below = self._inner(y, False).sum(0), self._inner(y, True).sum(0)
-        if self.is_discrete:
-            return _difference(within, below), 0
         tails = self._inner(y, False)
-        before = jnp.cumsum(tails, 0) - tails
+        if self.is_discrete:
+            return _difference(tails.sum(0), self._inner(y, True).sum(0)), 0
         scores = self._stacked(lambda p, v: p.density(v)[0], y)
         zero = tails == -jnp.inf
         safe = jnp.where(zero, 0.0, tails)
@@ -123,7 +124,7 @@ class Extreme(Law):
         smooth = log_sum(jnp.where(others > 0, -jnp.inf, scores + before + after))
         if self.smooth:
             return smooth, 1
-        mass = _difference(within, below)
+        mass = _difference(tails.sum(0), self._inner(y, True).sum(0))
         return jnp.where(mass > -jnp.inf, mass, smooth), jnp.where(mass > -jnp.inf, 0, 1)
 
     @property
@@ -145,24 +146,48 @@ def _difference(a: Any, b: Any) -> Any:
 
 def of_independent(step: Step) -> Law | None:
     """The law of an equation of independent random numbers, where it is one of a known family."""
+    from storax.logprob.deriving import products
+
     if len(step.randoms) != 2:
         return None
     a, b = (r.law for r in step.randoms)
     assert a is not None and b is not None
-    if step.name in ("add", "sub", "add_any"):
-        return sums.of_two(a, b, step)
+    if step.name in ("add", "sub", "add_any", "mul", "div"):
+        return products.combine(step.name, a, b, step.shape, step.aval.dtype)
+    if step.name == "atan2":
+        return products.angle(a, b, step.shape, step.aval.dtype)
     if step.name in ("max", "min"):
         return Extreme([a, b], step.name == "max", step.shape)
-    if step.name in ("lt", "le", "gt", "ge"):
-        x, y = step.randoms
-        if x.gaussian is None or y.gaussian is None:
-            return None
-        f, g = x.gaussian, y.gaussian
-        gap = Gaussian({**f.noise, **g.noise}, lambda e: f.f(e) - g.f(e), f.dtype)
-        image = Image.of(NormalLaw(gap, step.elementwise(), step.shape))
-        (p,) = image.pieces
-        below, above = p.cut(0.0)
-        greater = step.name in ("gt", "ge")
-        assert below is not None and above is not None
-        return Image(image.root, [still(below, np.bool_(not greater)), still(above, np.bool_(greater))], bool)
+    if step.name in ("lt", "le", "gt", "ge", "eq", "ne"):
+        return _compared(step, a, b)
     return None
+
+
+def _compared(step: Step, a: Law, b: Law) -> Law | None:
+    """a < b is a - b < 0, where the difference has a law."""
+    from storax.logprob.deriving import products
+    from storax.logprob.deriving.cutting import SPECIAL
+
+    x, y = step.randoms
+    gap: Law | None
+    if x.gaussian is not None and y.gaussian is not None:
+        f, g = x.gaussian, y.gaussian
+        noise = {**f.noise, **g.noise}
+        gap = NormalLaw(Gaussian(noise, lambda e: f.f(e) - g.f(e), f.dtype), step.elementwise(), step.shape)
+    else:
+        gap = products.combine("sub", a, b, step.shape, a.dtype)
+    if gap is None:
+        return None
+    if gap.is_discrete and step.name in ("eq", "ne"):
+        hit = gap.density(jnp.zeros(step.shape, gap.dtype))[0]
+        mass = jnp.stack([hit, log1mexp(-hit)])
+        return Finite(
+            [np.full(step.shape, step.name == "eq"), np.full(step.shape, step.name == "ne")], mass, step.shape, bool
+        )
+    zero = np.zeros((), gap.dtype)
+    with_zero = Step(step.name, {}, [x, zero], step.aval, 0, lambda xs: [_COMPARE[step.name](*xs)])
+    return SPECIAL[step.name](with_zero, 0, Image.of(gap))
+
+
+_COMPARE = {"lt": jnp.less, "le": jnp.less_equal, "gt": jnp.greater, "ge": jnp.greater_equal, "eq": jnp.equal,
+            "ne": jnp.not_equal}  # fmt: skip

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from storax.distributions.base import Distribution
+from storax.logprob.deriving import degrees, trajectories
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
-from storax.logprob.deriving import trajectories
 from storax.logprob.deriving.cutting import SPECIAL
-from storax.logprob.deriving.laws import Finite, Law, close, point
+from storax.logprob.deriving.images import is_smooth
+from storax.logprob.deriving.laws import Finite, Law, at_once, close, is_of_numbers, point
+from storax.logprob.deriving.measures import slim
 from storax.logprob.deriving.randoms import Random, Step, is_one_place
 from storax.logprob.deriving.registry import ELEMENTWISE, RULES, STRETCHES, refuse, rule
 from storax.logprob.deriving.scalars import elementwise, gaussian_of, mixed
@@ -40,11 +44,14 @@ def _(step: Step) -> Random:
     gaussian = gaussian_of(step)
     law, why = _moved_law(step, r)
     size = int(np.prod(step.shape))
-    push = None
+    push, free, smooth = None, None, r.smooth
     if size == int(np.prod(r.shape)) and (size == 1 or _permutes(step, r)):
         push = lambda y: ([(place, _fill(step, r, y))], 0.0)  # noqa: E731
-    return step.random(deps, law=law, why=why or r.why, gaussian=gaussian, push=push, affine=r.affine, smooth=r.smooth,
-                       alike=r.alike)  # fmt: skip
+        free = degrees.moved(r.free, positions(step, r), step.shape) if r.free is not None and size > 1 else None
+    elif r.free is not None:
+        smooth = None
+    return step.random(deps, law=law, why=why or r.why, gaussian=gaussian, push=push, affine=r.affine, smooth=smooth,
+                       alike=r.alike, free=free)  # fmt: skip
 
 
 def _mixed_index(step: Step) -> Random:
@@ -128,17 +135,26 @@ def _random_index(step: Step) -> Random:
     values = []
     for v in few.values:
         at = [jnp.asarray(v) if i == place else x for i, x in enumerate(step.inputs)]
-        values.append(step.run(*at))
+        values.append(_run_at(step, place, at))
     deps, mass = _index_deps(step, r, few)
-    return step.random(deps, law=Finite(values, mass, step.shape, step.aval.dtype), smooth=False)
+    return step.random(deps, law=Finite(values, mass, step.shape, step.aval.dtype, few.states), smooth=False)
+
+
+def _run_at(step: Step, place: int, at: list[Any]) -> Any:
+    """The equation at known indices; where they are all the same, one entry is taken, and repeated."""
+    index = slim(at[place])
+    if step.name != "gather" or place != 1 or np.ndim(index) or at[1].ndim < 2:
+        return step.run(*at)
+    if step.params["dimension_numbers"].start_indices_batching_dims:
+        return step.run(*at)
+    one = at[1][(slice(0, 1),) * (at[1].ndim - 1)]
+    return jnp.broadcast_to(step.run(at[0], one, *at[2:]), step.shape)
 
 
 def _index_deps(step: Step, r: Random, few: Finite) -> Any:
     """Which index each entry of the output depends on, and the mass of each index there."""
     if int(np.prod(r.shape)) == 1 or step.name == "dynamic_slice":
-        k = len(few.values)
-        mass = jnp.broadcast_to(few.log_mass.reshape(k, *[1] * len(step.shape)), (k, *step.shape))
-        return r.deps.everywhere(step.shape), mass
+        return r.deps.everywhere(step.shape), few.mass.reshape(len(few.values), -1)[:, 0]
     # gather: the batch axes of the indices are those axes of the output that are no offsets
     numbers = step.params["dimension_numbers"]
     offset = set(numbers.offset_dims)
@@ -148,7 +164,9 @@ def _index_deps(step: Step, r: Random, few: Finite) -> Any:
         refuse("has several random indices for one entry")
     view = [step.shape[a] if a in batch else 1 for a in range(len(step.shape))]
     spread = lambda x: np.broadcast_to(np.asarray(x).reshape(view), step.shape)  # noqa: E731
-    mass = jnp.stack([jnp.broadcast_to(m.reshape(view), step.shape) for m in few.log_mass])
+    mass = few.mass
+    if mass.ndim > 1:
+        mass = jnp.stack([jnp.broadcast_to(m.reshape(view), step.shape) for m in mass])
     return r.deps.map(lambda ids: spread(ids.reshape(inner))), mass
 
 
@@ -182,6 +200,7 @@ def _(step: Step) -> Random:
         return out, 0.0
 
     affine, smooth = all(r.affine for r in step.randoms), kinds.pop() if len(kinds) == 1 else None
+    smooth = None if any(r.free is not None for r in step.randoms) else smooth
     return step.random(deps, law=law, why=why, gaussian=join_gaussian(step, entries), push=push, affine=affine,
                        smooth=smooth)  # fmt: skip
 
@@ -226,6 +245,24 @@ class Joined(Law):
         self.which, self.where, self.parts = which, where, parts
         self.shape, self.dtype = tuple(shape), jnp.dtype(dtype)
         self.is_discrete = all(p.is_discrete for p in parts)
+        self.smooth = all(map(is_smooth, parts))
+
+    def name(self, positive: bool = False) -> Any:
+        """The family of all entries, if they are of one."""
+        names = [p.name(positive) for p in self.parts]
+        kinds = {jax.tree.structure(d) for d in names}
+        if len(kinds) > 1 or not all(isinstance(d, Distribution) and is_of_numbers(d) for d in names):
+            return None
+
+        def side_by_side(*leaves: Any) -> Any:
+            out = jnp.zeros(len(self.which), jnp.result_type(*leaves))
+            for k, (x, p) in enumerate(zip(leaves, self.parts, strict=True)):
+                here = np.flatnonzero(self.which == k)
+                out = out.at[here].set(jnp.broadcast_to(x, p.shape).ravel()[self.where[here]])
+            return out.reshape(self.shape)
+
+        with at_once(*jax.tree.leaves(names)):
+            return jax.tree.map(side_by_side, *names)
 
     def _over(self, f: Any, y: Any) -> Any:
         flat = jnp.ravel(y)
@@ -253,10 +290,32 @@ class Joined(Law):
         return self._over(lambda p, v: p.tail(v, upper, strict), y)
 
 
+@rule("scatter-mul")
+def _(step: Step) -> Random:
+    return _with_known(step, "mul", jnp.ones)
+
+
+def _with_known(step: Step, name: str, empty: Any) -> Random:
+    """x.at[i].add(c), the same as x + zeros.at[i].add(c); products with ones."""
+    if step.places != [0]:
+        refuse("changes a random array by a random number, or at a random place")
+    other = step.run(empty(step.shape, step.aval.dtype), *step.inputs[1:])
+    f = {"add": jnp.add, "mul": jnp.multiply}[name]
+    inner = Step(name, {}, [step.inputs[0], other], step.aval, 0, lambda xs: [f(*xs)])
+    return RULES[ELEMENTWISE](inner)
+
+
 @rule("scatter-add")
 def _(step: Step) -> Random:
+    if step.places == [0]:
+        return _with_known(step, "add", jnp.zeros)
+    if step.places == [0, 2]:
+        zeros = jnp.zeros(step.shape, step.aval.dtype)
+        more = RULES[step.name](dataclasses.replace(step, inputs=[zeros, *step.inputs[1:]]))
+        both = Step("add", {}, [step.inputs[0], more], step.aval, 0, lambda xs: [jnp.add(*xs)])
+        return RULES[ELEMENTWISE](both)
     if step.places != [2] or any(isinstance(x, jax.core.Tracer) for x in step.inputs[1:2]):
-        refuse("adds at places that are random or not known, or to a random array")
+        refuse("adds at places that are random or not known")
     operand, _, r = step.inputs
     deps = step.moved()
     where = _landing(step, r)

@@ -11,7 +11,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from storax.logprob.deriving.images import Image
-from storax.logprob.deriving.laws import Density, Given, Law, between, close, combine
+from storax.logprob.deriving.laws import Given, Law, between, close
+from storax.logprob.deriving.measures import Density, combine
 from storax.logprob.deriving.pieces import Piece
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.walking import Walk

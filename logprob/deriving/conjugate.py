@@ -1,13 +1,13 @@
-"""Draws whose parameter is a draw from a conjugate prior: the parameter is integrated out in closed form.
+"""Draws whose parameter is made of a draw from a conjugate prior: that is integrated out in closed form.
 
-For any parameter t, p(y) = p(t) p(y | t) / p(t | y) (Besag 1989, "A candidate's formula"): the posterior is all that
-a pair needs to know.
+For any parameter t, p(y) = p(t) p(y | t) / p(t | y) (Besag 1989, "A candidate's formula"): what a pair needs to know
+is what data add to the parameters of the prior.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,63 +15,183 @@ import numpy as np
 from jax import lax
 
 import storax.distributions as dist
-from storax.distributions.base import Distribution
+from storax.errors import NotMeasurable
+from storax.logprob.deriving import products
 from storax.logprob.deriving.algebra import Plain
-from storax.logprob.deriving.dependence import union
+from storax.logprob.deriving.dependence import Dependence, union
+from storax.logprob.deriving.families import GammaPower, Name, as_beta, canonical
 from storax.logprob.deriving.graphs import Node
-from storax.logprob.deriving.laws import Density, Law
+from storax.logprob.deriving.laws import Law, is_known, unlaned
+from storax.logprob.deriving.measures import Density
 from storax.logprob.deriving.randoms import Random
-from storax.logprob.deriving.sums import given
 
-Sum = Callable[[Any], Any]  # over the draws that share one parameter
-
-
-def _of_beta(prior: Any, successes: Any, failures: Any) -> Distribution:
-    return dist.Beta(prior.concentration1 + successes, prior.concentration0 + failures)
+Added = tuple[Any, Any]  # what a number adds to both parameters of its prior
 
 
-def _of_gamma(prior: Any, events: Any, exposure: Any) -> Distribution:
-    return dist.Gamma(prior.concentration + events, prior.rate + exposure)
+class Child(NamedTuple):
+    """A draw, one of whose parameters is made of a parent.
+
+    Args:
+        make: value of the parameter -> distribution.
+        of: which parameter it is.
+        name: that of the parameter's law.
+        turned: of a chance p, is the parameter 1 - p?
+        shape: of the parameter.
+        event: the parent's event behind each number of the draw.
+    """
+
+    node: Node
+    make: Callable[[Any], Any]
+    of: str
+    name: Name
+    turned: bool
+    shape: tuple[int, ...]
+    event: np.ndarray[Any, Any]
+
+    @property
+    def parameter_event(self) -> np.ndarray[Any, Any]:
+        """The parent's event behind each entry of the parameter."""
+        whole = np.broadcast_shapes(self.shape, self.event.shape)
+        lead = len(whole) - len(self.shape)
+        index = (0,) * lead + tuple(slice(0, 1) if n == 1 else slice(None) for n in self.shape)
+        return self.event[index]
+
+    def value(self, t: Any) -> Any:
+        """The parameter, from the parent's Y ~ Gamma(a, 1), or its chance."""
+        t = t[self.parameter_event]
+        if isinstance(self.name, GammaPower):
+            return (t / jnp.asarray(self.name.rate)) ** self.name.power
+        return 1 - t if self.turned else t
 
 
-def posterior(prior: Any, likelihood: Any, parameter: str, y: Any, add: Sum) -> Distribution | None:
-    """The posterior of the parameter, None if the pair is not conjugate.  `add` sums over draws of one parameter."""
-    ones = jnp.ones_like(y)
-    match prior, likelihood, parameter:
-        case dist.Beta(), dist.Bernoulli(), "probs":
-            return _of_beta(prior, add(y), add(1 - y))
-        case dist.Beta(), dist.Binomial(), "probs":
-            return _of_beta(prior, add(y), add(likelihood.total_count - y))
-        case dist.Beta(), dist.Geometric(), "probs":
-            return _of_beta(prior, add(ones), add(y))
-        case dist.Gamma(), dist.Poisson(), "rate":
-            return _of_gamma(prior, add(y), add(ones))
-        case dist.Gamma(), dist.Exponential(), "rate":
-            return _of_gamma(prior, add(ones), add(y))
-        case dist.Gamma(), dist.Gamma(), "rate":
-            return _of_gamma(prior, add(likelihood.concentration * ones), add(y))
-        case dist.Exponential(), dist.Poisson(), "rate":
-            return dist.Gamma(1.0 + add(y), prior.rate + add(ones))
-        case dist.Exponential(), dist.Exponential(), "rate":
-            return dist.Gamma(1.0 + add(ones), prior.rate + add(y))
+def child(node: Node, leaves: Sequence[Any], turned: bool = False) -> Child | None:
+    """A draw with one random parameter, each number of which is made of one event of one draw."""
+    site = node.site
+    assert site is not None
+    places = [i for i, x in enumerate(leaves) if isinstance(x, Random)]
+    blank = jax.tree.unflatten(site.tree, range(site.tree.num_leaves))
+    if len(places) != 1 or blank.event_dim or site.origins is not None:
+        return None
+    (place,) = places
+    r = leaves[place]
+    of = next((n for n in blank.parameters if getattr(blank, n) == place and isinstance(getattr(blank, n), int)), "")
+    if not of or r.law is None or len(r.deps.of) != 1 or not r.deps.known:
+        return None
+    (ids,) = r.deps.of.values()
+    chance = as_beta(r.law.name())
+    name = chance if isinstance(chance, dist.Beta) else canonical(r.law.name(positive=True))
+    shape = jnp.shape(unlaned(site, place, np.zeros(r.shape), len(node.shape)))
+    if ids.shape[-1] != 1 or np.broadcast_shapes(shape, node.shape) != node.shape:
+        return None
+    if isinstance(name, GammaPower):
+        name = name._replace(rate=jnp.broadcast_to(jnp.asarray(name.rate), r.shape).reshape(shape))
+
+    def make(t: Any) -> Any:
+        return site.distribution(
+            [t if i == place else unlaned(site, i, x, len(node.shape)) for i, x in enumerate(leaves)]
+        )
+
+    event = np.broadcast_to(ids.reshape(shape), node.shape)
+    return Child(node, make, of, name, turned, shape, event)
+
+
+def added(c: Child, d: Any, y: Any) -> Added | None:
+    """What the numbers y add to the parameters of the prior, each to that of its parent; None if it is not conjugate.
+
+    A gamma prior has concentration and rate, of Y ~ Gamma(a, 1); a beta prior successes and failures.
+    """
+    if isinstance(c.name, GammaPower) and c.name.sign == 1:
+        rate = jnp.asarray(c.name.rate)
+        found = _to_gamma(d, c.of, c.name.power, y)
+        return (found[0], found[1] / rate) if found is not None else None
+    if isinstance(c.name, dist.Beta):
+        found = _to_beta(d, c.of, y)
+        return found[::-1] if found is not None and c.turned else found
     return None
 
 
-def marginal(prior: Any, likelihood: Any, shape: tuple[int, ...], dtype: Any) -> Law | None:
-    """The law of one draw with a parameter of its own, where it has a name."""
-    match prior, likelihood:
-        case dist.Beta(), dist.Bernoulli():
-            return Plain(dist.BetaBinomial(prior.concentration1, prior.concentration0, 1), shape, dtype)
-        case dist.Beta(), dist.Binomial():
-            return Plain(
-                dist.BetaBinomial(prior.concentration1, prior.concentration0, likelihood.total_count), shape, dtype
-            )
-        case dist.Gamma(), dist.Poisson():
-            return Plain(dist.GammaPoisson(prior.concentration, prior.rate), shape, dtype)
-        case dist.Gamma(), dist.Exponential():
-            c = 1 / jnp.asarray(prior.concentration)
-            return Plain(dist.GeneralizedPareto(0.0, c * prior.rate, c), shape, dtype)
+def _to_gamma(d: Any, of: str, power: float, y: Any) -> Added | None:
+    """With the parameter t^power, t ~ Gamma: what is in the place of t^n exp(-s t) in the likelihood."""
+    match d, of, power:
+        case dist.Poisson(), "rate", 1.0:
+            return y, 1.0
+        case dist.Exponential(), "rate", 1.0:
+            return 1.0, y
+        case dist.Gamma(), "rate", 1.0:
+            return d.concentration, y
+        case dist.InverseGamma(), "rate", 1.0:
+            return d.concentration, 1 / y
+        case dist.Pareto(), "alpha", 1.0:
+            return 1.0, jnp.log(y / d.scale)
+        case dist.Laplace(), "scale", -1.0:
+            return 1.0, jnp.abs(y - d.loc)
+        case dist.Normal(), "scale", -0.5:
+            return 0.5, 0.5 * jnp.square(y - d.loc)
+        case dist.LogNormal(), "scale", -0.5:
+            return 0.5, 0.5 * jnp.square(jnp.log(y) - d.loc)
+        case dist.HalfNormal(), "scale", -0.5:
+            return 0.5, 0.5 * jnp.square(y)
+        case dist.Rayleigh(), "scale", -0.5:
+            return 1.0, 0.5 * jnp.square(y)
     return None
+
+
+def _to_beta(d: Any, of: str, y: Any) -> Added | None:
+    match d, of:
+        case dist.Bernoulli(), "probs":
+            return y, 1 - y
+        case dist.Binomial(), "probs":
+            return y, d.total_count - y
+        case dist.Geometric(), "probs":
+            return 1.0, y
+        case dist.NegativeBinomial(), "probs":
+            return y, d.total_count
+    return None
+
+
+def is_pair(c: Child) -> bool:
+    probe = jnp.full(c.node.shape, 0.5)
+    return added(c, c.make(jnp.full(c.shape, 0.5)), probe) is not None
+
+
+def score(prior: Name, events: int, given: Sequence[tuple[Child, Any]]) -> Any:
+    """`[events]`: the log marginal density of all numbers that are made of each event of the parent.
+
+    Args:
+        prior: that of the parent, its parameters of the shape `[events]`.
+    """
+    posterior, shift = _begin(prior, events)
+    cleaned = []
+    for c, y in given:
+        d = c.make(jnp.full(c.shape, 0.5))
+        x = jnp.asarray(y, jnp.result_type(float))
+        inside = jnp.broadcast_to(d.support(x), c.node.shape)
+        x = jnp.where(inside, x, d.support.feasible(x.shape, x.dtype))
+        cleaned.append((c, x, inside))
+        found = added(c, d, x)
+        assert found is not None
+        posterior = [p + _sum(v, c, events) for p, v in zip(posterior, found, strict=True)]
+    before, after = shift(*_begin(prior, events)[0]), shift(*posterior)
+    t = lax.stop_gradient(after.mean)
+    total = before.log_prob(t) - after.log_prob(t)
+    for c, x, inside in cleaned:
+        likely = jnp.broadcast_to(c.make(c.value(t)).log_prob(x), c.node.shape)
+        total = total + _sum(jnp.where(inside, likely, 0.0), c, events)
+        total = jnp.where(_sum(jnp.where(inside, 0.0, 1.0), c, events) > 0, -jnp.inf, total)
+    return total
+
+
+def _begin(prior: Name, events: int) -> tuple[list[Any], Any]:
+    fit = lambda x: jnp.broadcast_to(jnp.asarray(x, jnp.result_type(float)), (events,))  # noqa: E731
+    if isinstance(prior, dist.Beta):
+        return [fit(prior.concentration1), fit(prior.concentration0)], dist.Beta
+    assert isinstance(prior, GammaPower)
+    return [fit(prior.concentration), jnp.ones(events)], dist.Gamma
+
+
+def _sum(x: Any, c: Child, events: int) -> Any:
+    x = jnp.broadcast_to(jnp.asarray(x), c.node.shape)
+    return jnp.zeros(events, x.dtype).at[c.event.ravel()].add(x.ravel())
 
 
 class Averaged(Law):
@@ -79,59 +199,70 @@ class Averaged(Law):
 
     def __init__(self, score: Callable[[Any], Any], is_discrete: bool, shape: tuple[int, ...], dtype: Any) -> None:
         self.score, self.is_discrete, self.shape, self.dtype = score, is_discrete, tuple(shape), dtype
+        self.smooth = not is_discrete
 
     def density(self, y: Any) -> Density:
         return self.score(y), 0 if self.is_discrete else 1
 
     def tail(self, y: Any, upper: bool = False, strict: bool | None = None) -> Any:
-        from storax.errors import NotMeasurable
-
         raise NotMeasurable("is a draw with a random parameter, and its distribution function is not known")
 
 
-def draw(node: Node, leaves: list[Any], place: int, own: Any) -> Random | None:
-    """The draw, with its parameter integrated out; None if the pair is not conjugate."""
-    r, site = leaves[place], node.site
-    assert site is not None and r.law is not None
-    prior = given(r.law)
-    blank = jax.tree.unflatten(site.tree, range(site.tree.num_leaves))
-    name = next((n for n in blank.parameters if getattr(blank, n) == place and isinstance(getattr(blank, n), int)), "")
-    fits = r.shape == node.shape[len(node.shape) - len(r.shape) :]
-    if prior is None or site.lanes or not fits or not r.deps.aligned:
+def draw(node: Node, leaves: list[Any], own: Dependence) -> Random | None:
+    """A draw each number of which has a parameter of its own, that is integrated out; None if it is not conjugate."""
+    c = child(node, leaves)
+    if c is None or len(np.unique(c.event)) != c.event.size:
         return None
-    front = tuple(range(len(node.shape) - len(r.shape)))
-    add = lambda x: jnp.broadcast_to(x, node.shape).sum(front) if front else x  # noqa: E731
+    parameter = next(x for x in leaves if isinstance(x, Random))
+    (parent,) = parameter.deps.of
+    deps = union([own, Dependence({parent: c.event[..., None]})], node.shape)
+    d = c.make(jnp.full(c.shape, 0.5))
+    law = _named(d, c, node)
+    if law is None:
+        if not is_pair(c):
+            return None
+        own_event = c._replace(event=np.arange(c.event.size).reshape(node.shape))
+        prior = flat(c.name, node.shape)
+        each = lambda y: score(prior, c.event.size, [(own_event, y)]).reshape(node.shape)  # noqa: E731
+        law = Averaged(each, bool(d.is_discrete), node.shape, node.aval.dtype)
+    return Random(node.shape, node.aval.dtype, deps, law=law, smooth=not d.is_discrete)
 
-    def with_parameter(t: Any) -> Any:
-        return site.distribution([t if i == place else x for i, x in enumerate(leaves)])
 
-    probe = jnp.zeros(node.shape, jnp.result_type(float))
-    if posterior(prior, with_parameter(jnp.full(r.shape, 0.5)), name, probe, add) is None:
+def flat(name: Name, whole: tuple[int, ...]) -> Any:
+    """Its parameters, one for each number."""
+    fit = lambda x: jnp.broadcast_to(jnp.asarray(x), whole).ravel()  # noqa: E731
+    if isinstance(name, GammaPower):
+        return name._replace(concentration=fit(name.concentration))
+    assert isinstance(name, dist.Beta)
+    return dist.Beta(fit(name.concentration1), fit(name.concentration0))
+
+
+def _named(d: Any, c: Child, node: Node) -> Law | None:
+    """The law of one draw with a parameter of its own, where it has a name."""
+    plain = lambda e: Plain(e, node.shape, node.aval.dtype)  # noqa: E731
+    g = c.name
+    match d, c.of, g:
+        case dist.Bernoulli(), "probs", dist.Beta():
+            return plain(dist.BetaBinomial(g.concentration1, g.concentration0, 1))
+        case dist.Binomial(), "probs", dist.Beta():
+            return plain(dist.BetaBinomial(g.concentration1, g.concentration0, d.total_count))
+        case dist.NegativeBinomial(), "probs", dist.Beta():
+            return plain(dist.BetaNegativeBinomial(g.concentration1, g.concentration0, d.total_count))
+        case dist.Binomial(), "total_count", dist.Poisson() if d.probs is not None:
+            return plain(dist.Poisson(g.rate * d.probs))  # thinned
+        case dist.Poisson(), "rate", GammaPower(power=1.0, sign=1):
+            return plain(dist.GammaPoisson(g.concentration, g.rate))
+        case dist.Exponential(), "rate", GammaPower(power=1.0, sign=1):
+            k = 1 / jnp.asarray(g.concentration)
+            return plain(dist.GeneralizedPareto(0.0, k * g.rate, k))
+        case dist.Normal(), "scale", GammaPower(sign=1):
+            mixture = products.normal_times(1.0, g)
+            return plain(mixture.replace(loc=d.loc)) if mixture is not None else None
+    return None
+
+
+def is_turned(name: Name, value: Any) -> bool | None:
+    """Is a chance made of p = 1/4 that, or 1 - p?  None if neither."""
+    if not isinstance(name, dist.Beta) or not is_known(value):
         return None
-
-    def score(y: Any) -> Any:
-        """Log marginal density of all draws of each parameter."""
-        x = jnp.asarray(y, jnp.result_type(float))
-        likely = with_parameter(jnp.full(r.shape, 0.5))
-        inside = likely.support(x)
-        x = jnp.where(inside, x, likely.support.feasible(x.shape, x.dtype))
-        after = posterior(prior, likely, name, x, add)
-        assert after is not None
-        t = lax.stop_gradient(after.mean)
-        total = prior.log_prob(t) + add(with_parameter(t).log_prob(x)) - after.log_prob(t)
-        whole = inside.all(front) if front else inside
-        return jnp.where(whole, total, -jnp.inf)
-
-    discrete = likelihood_is_discrete(with_parameter, r)
-    deps = union([own, r.deps.map(lambda ids: np.broadcast_to(ids, node.shape))], node.shape)
-    if not front or int(np.prod([node.shape[a] for a in front])) == 1:
-        law = marginal(prior, with_parameter(jnp.full(r.shape, 0.5)), node.shape, node.aval.dtype)
-        law = law or Averaged(lambda y: jnp.broadcast_to(score(y), node.shape), discrete, node.shape, node.aval.dtype)
-        return Random(node.shape, node.aval.dtype, deps, law=law, smooth=not discrete)
-    joint = lambda y: (score(y), 0 if discrete else int(np.prod([node.shape[a] for a in front])))  # noqa: E731
-    return Random(node.shape, node.aval.dtype, deps, why=f"{node.label} shares a random parameter", joint=joint,
-                  smooth=not discrete)  # fmt: skip
-
-
-def likelihood_is_discrete(with_parameter: Any, r: Random) -> bool:
-    return bool(with_parameter(jnp.full(r.shape, 0.5)).is_discrete)
+    return False if (np.asarray(value) == 0.25).all() else True if (np.asarray(value) == 0.75).all() else None

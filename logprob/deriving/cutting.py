@@ -8,12 +8,16 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from storax.distributions.poisson import Poisson
 from storax.errors import NotMeasurable
 from storax.logprob.deriving.images import Image, is_smooth, mapped
-from storax.logprob.deriving.laws import Density, Law, at_once, between
+from storax.logprob.deriving.laws import Finite, Law, at_once, between, is_known
+from storax.logprob.deriving.measures import Density
 from storax.logprob.deriving.pieces import Branch, Piece, apply, known_all, still, through
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import refuse
+
+MOST_EDGES = 200
 
 SPECIAL: dict[str, Callable[[Step, int, Image], Law]] = {}
 
@@ -218,6 +222,9 @@ def _(step: Step, place: int, image: Image) -> Law:
 def _(step: Step, place: int, image: Image) -> Law:
     """x modulo c > 0: x - k c on each of the cells [k c, (k + 1) c), of which there must be only a few."""
     c = step.inputs[1]
+    rate = image.name().rate if isinstance(image.name(), Poisson) else None
+    if place == 0 and rate is not None and known_all(lambda c, two: c == two, c, 2):
+        return _parity(rate, step)
     low, high = image.ends
     if place != 0 or not known_all(lambda c, z: c > z, c, 0.0) or np.ndim(c):
         refuse("is modulo a number that is random or not known to be positive")
@@ -237,6 +244,40 @@ def _(step: Step, place: int, image: Image) -> Law:
                 break
             part, rest = rest.cut((k + 1) * c, above_has_it=True) if k < last else (rest, None)
             pieces.append(part and _shifted(part, np.asarray(k * c)))
+    return rebuilt(image, pieces, step.aval.dtype)
+
+
+def _parity(rate: Any, step: Step) -> Law:
+    """P(odd) = (1 - exp(-2 rate)) / 2."""
+    odd, even = -0.5 * jnp.expm1(-2 * jnp.asarray(rate)), 0.5 + 0.5 * jnp.exp(-2 * jnp.asarray(rate))
+    mass = jnp.stack([jnp.broadcast_to(jnp.log(p), step.shape) for p in (even, odd)])
+    return Finite([np.full(step.shape, k, step.aval.dtype) for k in (0, 1)], mass, step.shape, step.aval.dtype)
+
+
+@special("jit:searchsorted")
+def _(step: Step, place: int, image: Image) -> Law:
+    """How many of the known sorted numbers are below x."""
+    edges = step.inputs[0]
+    if place != 1 or not is_known(edges) or np.ndim(edges) != 1 or not 0 < len(edges) <= MOST_EDGES:
+        refuse(f"looks among numbers that are random, not known, or more than {MOST_EDGES}")
+    edges = np.asarray(edges)
+    if (np.diff(edges) <= 0).any():
+        refuse("looks among numbers that do not rise")
+    with at_once():
+        strict = int(np.ravel(step.run(edges, jnp.full(step.shape, edges[0], image.dtype)))[0]) == 0
+    pieces: list[Piece | None] = []
+    for p in image.pieces:
+        if p.is_still:
+            pieces.append(
+                still(p, apply(lambda v: jnp.searchsorted(edges, v, "left" if strict else "right"), p.at_low))
+            )
+            continue
+        rest: Piece | None = p
+        for k, edge in enumerate(edges):
+            if rest is not None:
+                below, rest = rest.cut(edge, above_has_it=not strict)
+                pieces.append(below and still(below, np.asarray(k, step.aval.dtype)))
+        pieces.append(rest and still(rest, np.asarray(len(edges), step.aval.dtype)))
     return rebuilt(image, pieces, step.aval.dtype)
 
 

@@ -23,7 +23,7 @@ class Dependence:
     """Draw -> ids `[*shape, k]`."""
 
     def __init__(self, of: dict[Any, Ids]) -> None:
-        self.of = {draw: _trim(ids) for draw, ids in of.items() if (ids != -1).any()}
+        self.of = {draw: _trim(ids) for draw, ids in of.items() if (_one(ids) != -1).any()}
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.of)
@@ -33,9 +33,7 @@ class Dependence:
 
     def map(self, f: Callable[[Ids], Ids]) -> Dependence:
         """`f` moves, repeats or leaves out elements: of ids `[...]` one number an element; -1 where it makes none."""
-        return Dependence(
-            {d: np.stack([f(ids[..., j]) for j in range(ids.shape[-1])], -1) for d, ids in self.of.items()}
-        )
+        return Dependence({d: _mapped(ids, f) for d, ids in self.of.items()})
 
     def merged(self, axes: tuple[int, ...]) -> Dependence:
         """Elements along these axes become one that depends on all of them."""
@@ -45,7 +43,8 @@ class Dependence:
         """Every element of an array of this shape depends on all events."""
         out = {}
         for d, ids in self.of.items():
-            every = np.unique(ids[ids != -1])
+            every = np.unique(_one(ids))
+            every = every[every != -1]
             out[d] = np.broadcast_to(every, (*shape, len(every)))
         return Dependence(out)
 
@@ -59,7 +58,7 @@ class Dependence:
     @property
     def known(self) -> bool:
         """Is it known which events they are?"""
-        return all((ids >= -1).all() for ids in self.of.values())
+        return all((_one(ids) >= -1).all() for ids in self.of.values())
 
     @property
     def independent(self) -> bool:
@@ -74,7 +73,7 @@ class Dependence:
     def disjoint(self, other: Dependence) -> bool:
         """Is there no event that both are made of?"""
         for draw in self.of.keys() & other.of.keys():
-            a, b = np.unique(self.of[draw]), np.unique(other.of[draw])
+            a, b = np.unique(_one(self.of[draw])), np.unique(_one(other.of[draw]))
             if a[0] < -1 or b[0] < -1 or len(np.intersect1d(a[a >= 0], b[b >= 0], assume_unique=True)):
                 return False
         return True
@@ -88,7 +87,7 @@ class Dependence:
 
     def count(self) -> int:
         """How many events there are behind all of it."""
-        return sum(len(np.unique(ids[ids != -1])) for ids in self.of.values())
+        return sum(len(np.setdiff1d(_one(ids), [-1])) for ids in self.of.values())
 
 
 def union(parts: list[Dependence], shape: tuple[int, ...]) -> Dependence:
@@ -104,9 +103,26 @@ def union(parts: list[Dependence], shape: tuple[int, ...]) -> Dependence:
 
 
 def _trim(ids: Ids) -> Ids:
-    if ids.shape[-1] > 1:
+    if ids.shape[-1] > 1 and not _is_repeated(ids):
         ids = ids[..., (ids != -1).any(tuple(range(ids.ndim - 1)))]
     return ids
+
+
+def _mapped(ids: Ids, f: Callable[[Ids], Ids]) -> Ids:
+    if _is_repeated(ids):
+        moved = f(np.zeros_like(ids[..., 0]))
+        if (moved == 0).all():
+            return np.broadcast_to(_one(ids), (*moved.shape, ids.shape[-1]))
+    return np.stack([f(ids[..., j]) for j in range(ids.shape[-1])], -1)
+
+
+def _is_repeated(ids: Ids) -> bool:
+    """Is it one element, repeated without a copy?  There may be very many numbers, then."""
+    return ids.size > ids.shape[-1] and not any(s for s, n in zip(ids.strides[:-1], ids.shape, strict=False) if n > 1)
+
+
+def _one(ids: Ids) -> Ids:
+    return ids[(0,) * (ids.ndim - 1)] if _is_repeated(ids) else ids
 
 
 def _fold(ids: Ids, axes: tuple[int, ...]) -> Ids:
@@ -120,6 +136,8 @@ def _fold(ids: Ids, axes: tuple[int, ...]) -> Ids:
 
 def _counts(ids: Ids) -> bool:
     """Is every event behind one element only?  Twice behind the same one is once."""
+    if _is_repeated(ids):
+        return not (_one(ids) != -1).any()
     flat = ids.reshape(-1, ids.shape[-1])
     if len(flat) > 1 and (flat < -1).any():
         groups = np.unique(np.where(flat < -1, -flat // GROUP, 0)[flat != -1])

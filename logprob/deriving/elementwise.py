@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -55,7 +56,7 @@ register("atan", jnp.tan)
 register("asin", jnp.sin, low=-1.0, high=1.0)
 register("acos", jnp.cos, low=-1.0, high=1.0, sign=-1)
 register("erf", special.erfinv)
-register("erfc", lambda y: -special.ndtri(0.5 * y) / np.sqrt(2.0).item(), sign=-1)
+register("erfc", lambda y: -special.ndtri(0.5 * y) / math.sqrt(2.0), sign=-1)
 register("erf_inv", special.erf, low=-1.0, high=1.0)
 register("abs", [down(jnp.negative, -inf, 0.0), up(_identity, 0.0)])
 register("square", [down(lambda y: -jnp.sqrt(y), -inf, 0.0), up(jnp.sqrt, 0.0)])
@@ -67,7 +68,7 @@ register("jit:ndtr", special.ndtri)
 register("jit:ndtri", special.ndtr, low=0.0, high=1.0)
 register("custom_jvp_call:ndtri", special.ndtr, low=0.0, high=1.0)
 register("custom_jvp_call:_erfcx", [Branch(None, sign=-1, image=(0.0, inf))])
-register("jit:soft_sign", lambda y: y / (1 - jnp.abs(y)))
+register("jit:soft_sign", [Branch(lambda y: y / (1 - jnp.abs(y)), image=(-1.0, 1.0))])
 for _name in ("jit:log_ndtr", "custom_jvp_call:log_ndtr"):
     register(_name, [Branch(None, image=(-inf, 0.0))])  # searched for: exp(y) underflows
 
@@ -163,6 +164,32 @@ for _name, _rule in {"add": _add, "sub": _sub, "mul": _mul, "div": _div, "pow": 
     STRETCHES[_name] = _rule
 
 
+def _log_add_exp(step: Step, place: int) -> list[Branch]:
+    c = _other(step, place)
+    return [Branch(lambda y: y + jnp.log(-jnp.expm1(c - y)), image=(-inf, inf))]
+
+
+def _square_plus(step: Step, place: int) -> list[Branch]:
+    """(x + sqrt(x^2 + b)) / 2."""
+    with jax.ensure_compile_time_eval():
+        b = jnp.square(2 * step.of(jnp.zeros(step.shape, step.aval.dtype)))  # its value at 0 is sqrt(b) / 2
+    if place != 0 or not known_all(lambda b, z: b > z, b, 0.0):
+        refuse("has a smoothing that is random or not known to be positive")
+    return [Branch(lambda y: y - b / (4 * y), image=(0.0, inf))]
+
+
+def _atan2(step: Step, place: int) -> list[Branch]:
+    c = _other(step, place)
+    if place != 0 or not known_all(lambda c, z: c > z, c, 0.0):
+        refuse("is an angle to a number that is random or not known to be positive")
+    return [Branch(lambda y: c * jnp.tan(y), image=(-pi / 2, pi / 2))]
+
+
+for _name, _rule in {"custom_jvp_call:logaddexp": _log_add_exp, "jit:logaddexp": _log_add_exp, "atan2": _atan2,
+                     "jit:squareplus": _square_plus}.items():  # fmt: skip
+    STRETCHES[_name] = _rule
+
+
 def _periodic(inverse: Any, first: float, rising: bool) -> Any:
     """Stretches of length pi, the first of which begins at `first`; `inverse` is of the one around 0."""
 
@@ -170,6 +197,8 @@ def _periodic(inverse: Any, first: float, rising: bool) -> Any:
         from storax.logprob.deriving.images import Image
 
         law = step.inputs[place].law
+        if law is None:
+            refuse("goes up and down without end, and the range of its argument is not known")
         low, high = Image.of(law).ends
         if not known_all(lambda a, b: np.isfinite(b - a) & (b - a < 200), low, high):
             refuse("goes up and down without end, and the range of its argument is not known to be bounded")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from storax.logprob.deriving.dependence import Dependence
 
 Noise = Mapping[Any, Any]  # draw -> standard normal numbers
 DENSE = 4096  # numbers with a joint covariance matrix, at most
+FEW = 1024  # coefficients that are computed while a program is traced
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Gaussian:
                 f = lambda probe, d=draw: jnp.square(self.linear({**self.zeros(), d: probe}))  # noqa: E731
                 part = f(probes[0]) if len(probes) == 1 else jax.vmap(f)(jnp.stack(probes)).sum(0)
                 total = part if total is None else total + part
-        return total
+        return jnp.zeros_like(self.mean) if total is None else total
 
     def _probes(self, draw: Any, events: np.ndarray[Any, Any]) -> list[Any]:
         """Noise that is 1 at one number of each of these events; one array a number of an event."""
@@ -77,14 +79,14 @@ class Gaussian:
             raise NotMeasurable(f"is made of {total} normal numbers that are not independent element by element, and "
                                 f"a joint covariance matrix is made of at most {DENSE}")  # fmt: skip
 
-        def column(unit: jax.Array) -> jax.Array:
-            noise, start = {}, 0
-            for d, s in self.noise.items():
-                noise[d] = unit[start : start + sizes[d]].reshape(s)
-                start += sizes[d]
-            return self.linear(noise).ravel()
+        def of(draw: Any) -> Any:  # by its noise alone: what is made of the other is no part of it
+            zeros = self.zeros()
+            f = lambda e: jnp.ravel(jnp.asarray(self.f({**zeros, draw: e})))  # noqa: E731
+            units = jnp.eye(sizes[draw], dtype=self.dtype).reshape(-1, *self.noise[draw])
+            return jax.vmap(lambda unit: jax.jvp(f, (zeros[draw],), (unit,))[1], out_axes=1)(units)
 
-        return jax.vmap(column, out_axes=1)(jnp.eye(total, dtype=self.dtype))
+        blocks = [of(d) for d in self.noise if sizes[d]]
+        return jnp.concatenate(blocks, 1) if blocks else jnp.zeros((self.mean.size, 0), self.dtype)
 
 
 def joint_log_prob(parts: list[tuple[Gaussian, Any]]) -> jax.Array:
@@ -101,7 +103,12 @@ def joint_log_prob(parts: list[tuple[Gaussian, Any]]) -> jax.Array:
     if a.shape[0] > a.shape[1]:
         raise NotMeasurable(f"has {a.shape[0]} numbers made of only {a.shape[1]}: they are linearly dependent, and "
                             f"have no joint density")  # fmt: skip
-    if not isinstance(a, jax.core.Tracer):
+    if a.size <= FEW:
+        with jax.ensure_compile_time_eval():
+            now = whole.matrix()  # known under jit, too
+        if not isinstance(now, jax.core.Tracer):
+            _refuse_dependent(np.asarray(now, float))
+    elif not isinstance(a, jax.core.Tracer):
         _refuse_dependent(np.asarray(a, float))
     return log_normal(y, whole.mean, a @ a.T)
 
@@ -110,10 +117,13 @@ def log_normal(y: Any, mean: Any, cov: Any) -> jax.Array:
     """The log density of jointly normal numbers; nan if they are linearly dependent, but for rounding."""
     from jax.scipy.linalg import solve_triangular
 
+    if len(y) == 1:
+        variance = jnp.where(cov[0, 0] > 0, cov[0, 0], jnp.nan)
+        return -0.5 * (jnp.square(y - mean)[0] / variance + jnp.log(variance) + math.log(2 * np.pi))
     factor = jnp.linalg.cholesky(cov)
     z = solve_triangular(factor, y - mean, lower=True)
     scale = jnp.diagonal(factor)
-    score = -0.5 * jnp.sum(z * z) - jnp.sum(jnp.log(scale)) - 0.5 * len(y) * np.log(2 * np.pi)
+    score = -0.5 * jnp.sum(z * z) - jnp.sum(jnp.log(scale)) - 0.5 * len(y) * math.log(2 * np.pi)
     # What is left of a variance after the others is rounding below a few units in its last place.
     sound = jnp.all(jnp.square(scale) > 8 * jnp.finfo(cov.dtype).eps * jnp.diagonal(cov))
     return jnp.where(sound, score, jnp.nan)

@@ -15,11 +15,11 @@ from jax.extend import core as jex
 
 from storax import jaxprs
 from storax.errors import NotMeasurable
+from storax.logprob.deriving import naming
 from storax.primitives import Site, mark_p, observe_p, sample_p
 from storax.surveying import survey
 
 _order = itertools.count()
-CALLS = {"jit", "custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint", "closed_call", "core_call"}
 
 
 @dataclasses.dataclass(eq=False)
@@ -114,18 +114,33 @@ class _Reader:
             return [self.draw(equation, inputs, avals[0])]
         if primitive.name == "cond" and not self.is_plain(equation, inputs):
             return self.either(equation, inputs)
-        if primitive.name in CALLS and call_name(equation) not in self.named:
+        if primitive.name in jaxprs.TRANSPARENT and call_name(equation) not in self.named:
             return self.run(jaxprs.callee(equation.params), inputs)
+        if jaxprs.has_sites(equation) and (primitive.name == "storax_vmap" or naming.names_inside(equation)):
+            return self.named_inside(equation, inputs)
         key = self._key(equation, inputs)
         if key not in self.made:  # the same equation of the same arrays is one quantity
             nodes = [Node("equation", a, inputs, equation=equation, output=i) for i, a in enumerate(avals)]
             for node in nodes:
                 node.siblings = nodes
             if jaxprs.has_sites(equation):
-                _refuse_names(equation)
                 return nodes
             self.made[key] = nodes
         return self.made[key]
+
+    def named_inside(self, equation: Any, inputs: list[Node]) -> list[Node]:
+        """A loop with names inside is one that returns them; `sx.vmap` is one draw for all lanes."""
+        found = naming.returned(equation)
+        closed, needed = found.data
+        data = iter(self.run(closed, [n for n, used in zip(inputs, needed, strict=True) if used]))
+        nodes = self.run(found.closed, inputs)
+        own = len(equation.outvars)
+        for (site, is_draw, is_observed), node in zip(found.sites, nodes[own:], strict=True):
+            if is_observed:
+                self.graph.observed.append((node, next(data)))
+            if site.name:
+                (self.graph.draws if is_draw else self.graph.marks)[site.name] = node
+        return nodes[:own]
 
     def is_plain(self, equation: Any, inputs: list[Node]) -> bool:
         return not jaxprs.has_sites(equation) and all(n.kind == "known" for n in inputs)
@@ -188,18 +203,10 @@ class _Reader:
         return equation.primitive.name, params, tuple(map(literal, inputs))
 
 
-def _refuse_names(equation: Any) -> None:
-    names = sorted(s for sub in jaxprs.sub_jaxprs(equation) for s in survey(jaxprs.close(sub)) if not s.startswith("#"))
-    if names:
-        raise NotMeasurable(f"{describe(equation)} has the named site {names[0]!r} inside: beside anonymous draws and "
-                            f"observed derived quantities, names must be outside of loops. Return what is observed "
-                            f"from the loop, and give it a name there.")  # fmt: skip
-
-
 def call_name(equation: Any) -> str:
     """`exp`; `jit:softplus`, `custom_jvp_call:logit` for the functions of JAX itself."""
     name = equation.primitive.name
-    if name not in CALLS:
+    if name not in jaxprs.TRANSPARENT:
         return str(name)
     info = getattr(jaxprs.callee(equation.params).jaxpr.debug_info, "func_src_info", None) or ""
     return f"{name}:{info.split(' ')[0]}" if "/jax/" in info.replace("\\", "/") else str(name)

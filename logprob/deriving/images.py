@@ -11,18 +11,8 @@ import numpy as np
 from jax import lax
 
 from storax.errors import NotMeasurable
-from storax.logprob.deriving.laws import (
-    Density,
-    Finite,
-    Law,
-    Moved,
-    at_once,
-    between,
-    close,
-    combine,
-    is_known,
-    log_sum,
-)
+from storax.logprob.deriving.laws import Finite, Law, Moved, at_once, between, close, is_known
+from storax.logprob.deriving.measures import Density, choose, combine, log_sum, log_sum_of, slim
 from storax.logprob.deriving.pieces import Branch, Piece, apply, known_all, through, whole
 
 
@@ -36,15 +26,16 @@ class Image(Law):
     def __init__(self, root: Law, pieces: Sequence[Piece], dtype: Any, doubts: Sequence[Any] = ()) -> None:
         self.root, self.pieces, self.doubts = root, list(pieces), list(doubts)
         self.shape, self.dtype = root.shape, jnp.dtype(dtype)
+        self.named: Callable[[bool], Any] | None = None
 
     @classmethod
     def of(cls, law: Law) -> Image:
         """A law as the image of itself."""
-        return (
-            law
-            if isinstance(law, Image)
-            else cls(law, [whole(*law.ends, atoms=law.is_discrete or not is_smooth(law))], law.dtype)
-        )
+        if isinstance(law, Image):
+            return law
+        image = cls(law, [whole(*law.ends, atoms=law.is_discrete or not is_smooth(law))], law.dtype)
+        image.named = law.name
+        return image
 
     @property
     def is_discrete(self) -> bool:  # type: ignore[override]
@@ -68,18 +59,23 @@ class Image(Law):
             least, most = apply(jnp.minimum, least, p.least), apply(jnp.maximum, most, p.most)
         return least, most
 
+    def name(self, positive: bool = False) -> Any:
+        return self.named(positive) if self.named is not None else None
+
     def mass(self, p: Piece) -> jax.Array:
         return between(self.root, p.low, p.high, p.low_in, p.high_in)
 
     def density(self, y: jax.Array) -> Density:
-        score, dim = combine([self._part(p, y) for p in self.pieces])
+        still = [p for p in self.pieces if p.is_still]
+        parts = [self._part(p, y) for p in self.pieces if not p.is_still]
+        if still:
+            parts.append((choose(y, [slim(p.at_low) for p in still], [self.mass(p) for p in still], close), 0))
+        score, dim = combine(parts)
         for doubt in self.doubts:
             score = jnp.where(doubt, jnp.nan, score)
         return score, dim
 
     def _part(self, p: Piece, y: jax.Array) -> Density:
-        if p.is_still:
-            return jnp.where(close(y, p.at_low), self.mass(p), -jnp.inf), 0
         if jnp.issubdtype(self.root.dtype, jnp.integer):
             x, ok = p.find(y)
             x = jnp.where(ok, jnp.round(x), 0).astype(self.root.dtype)
@@ -131,14 +127,29 @@ class Image(Law):
             value, slope = jax.jvp(p.forward, (inner,), (jnp.ones_like(inner),))
             slope = jnp.where(jnp.isfinite(slope) & (slope != 0), slope, jnp.inf)
             x = jnp.where(jnp.isfinite(x), self.root.snap(inner, _error(inner, value, 1 / slope)), x)
-        from_x = between(self.root, x, p.high, not strict, p.high_in)
-        to_x = between(self.root, p.low, x, p.low_in, not strict)
-        part = p.if_rising(from_x, to_x) if upper else p.if_rising(to_x, from_x)
+        from_x = lambda: between(self.root, x, p.high, not strict, p.high_in)  # noqa: E731
+        to_x = lambda: between(self.root, p.low, x, p.low_in, not strict)  # noqa: E731
+        part = p.choose(from_x, to_x) if upper else p.choose(to_x, from_x)
         end = p.least if upper else p.most
         has_end = p.if_rising(p.low_in, p.high_in) if upper else p.if_rising(p.high_in, p.low_in)
         everything = ((y < end) if upper else (y > end)) | ((y == end) & (not strict or ~np.bool_(has_end)))
         nothing = (y > p.most) if upper else (y < p.least)
         return jnp.where(everything, self.mass(p), jnp.where(nothing, -jnp.inf, part))
+
+    def inside(self, low: Any, high: Any, low_in: bool, high_in: bool) -> jax.Array | None:
+        """Where the function is between `low` and `high`, piece by piece."""
+        if self.has_atoms or self.doubts or any(p.inverse is None for p in self.pieces if not p.is_still):
+            return None
+        parts = []
+        for p in self.pieces:
+            if p.is_still:
+                v = p.at_low
+                here = ((v >= low) if low_in else (v > low)) & ((v <= high) if high_in else (v < high))
+                parts.append(jnp.where(here, self.mass(p), -jnp.inf))
+                continue
+            a, b = p.place(low), p.place(high)
+            parts.append(between(self.root, p.if_rising(a, b), p.if_rising(b, a), True, True))
+        return log_sum_of(parts)
 
     @property
     def finite(self) -> Finite | None:
@@ -151,7 +162,7 @@ class Image(Law):
             return None
         with at_once(*few.values):
             values = [self._at(jnp.asarray(v)) for v in few.values]
-        return Finite(values, few.log_mass, self.shape, self.dtype)
+        return Finite(values, few.mass, self.shape, self.dtype, few.states)
 
     def _at(self, x: jax.Array) -> jax.Array:
         value = self.pieces[0].forward(x)

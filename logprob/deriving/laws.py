@@ -15,13 +15,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import storax.distributions as dist
 from storax import supports
 from storax.distributions.special import log1mexp
 from storax.errors import NotMeasurable
+from storax.logprob.deriving.measures import Density, choose, log_sum, slim, spread
 from storax.primitives import Site
 
-Density = tuple[jax.Array, Any]  # (log density, dimension)
 MOST = 4096  # values of a law that are enumerated
+SYMMETRIC = (dist.Normal, dist.StudentT, dist.Cauchy, dist.Laplace, dist.Logistic)  # about their `loc`
 
 
 class Law(abc.ABC):
@@ -43,6 +45,18 @@ class Law(abc.ABC):
             NotMeasurable: there is no distribution function.
         """
 
+    def tail_at(self, y: Any, upper: bool = False, strict: bool | None = None) -> jax.Array:
+        """`tail` at one number for all elements."""
+        return self.tail(jnp.broadcast_to(y, self.shape), upper, strict)
+
+    def mirrored(self, y: Any) -> Any:
+        """The number as far from the median on its other side; None of a law that is not known to be symmetric."""
+        return None
+
+    def inside(self, low: Any, high: Any, low_in: bool, high_in: bool) -> jax.Array | None:
+        """log P(X between low and high), if there is a better way than a difference of two tails."""
+        return None
+
     def snap(self, x: Any, error: Any) -> Any:
         """x, or the number next to it, within `error`, that has a mass: x may be rounded."""
         return x
@@ -55,6 +69,10 @@ class Law(abc.ABC):
     @property
     def finite(self) -> Finite | None:
         """The same law as a list of values, if there are only a few."""
+        return None
+
+    def name(self, positive: bool = False) -> Any:
+        """The family that it is of, if that is known: see `families`; `positive`: so are factors of unknown sign."""
         return None
 
     def move(self, f: Callable[[Any], Any], fill: Callable[[Any], Any], shape: tuple[int, ...]) -> Law:
@@ -75,6 +93,11 @@ class Given(Law):
         self.one = site.distribution(leaves if not site.lanes else site.one_lane(leaves))
         self.is_discrete = self.one.is_discrete
 
+    @property
+    def is_alike(self) -> bool:
+        """Are the parameters those of all elements?"""
+        return not self.site.lanes and not self.one.batch_shape
+
     def ask(self, method: str, y: Any) -> jax.Array:
         f = lambda v, *leaves: getattr(self.site.distribution(leaves), method)(v)  # noqa: E731
         return self.site.over_lanes(f, 1)(jnp.asarray(y), *self.leaves)
@@ -89,6 +112,17 @@ class Given(Law):
         y = jnp.asarray(y)
         y = y if jnp.issubdtype(y.dtype, jnp.floating) else y.astype(jnp.result_type(float))
         return self.ask("log_survival" if upper else "log_cdf", y)
+
+    def tail_at(self, y: Any, upper: bool = False, strict: bool | None = None) -> jax.Array:
+        if self.site.lanes:
+            return super().tail_at(y, upper, strict)
+        return jnp.broadcast_to(self.tail(y, upper, strict), self.shape)  # what is asked of parameters is asked once
+
+    def mirrored(self, y: Any) -> Any:
+        if self.site.lanes or type(self.one) not in SYMMETRIC:
+            return None
+        center = self.site.distribution(self.leaves).loc
+        return y > center, 2 * center - y
 
     @property
     def ends(self) -> tuple[Any, Any]:
@@ -110,10 +144,29 @@ class Given(Law):
                 return None
             points = np.arange(int(low), int(high) + 1).astype(self.dtype)
             values = np.broadcast_to(points.reshape(-1, *[1] * len(self.shape)), (len(points), *self.shape))
-        return Finite(list(values), jnp.stack([self.ask("log_prob", v) for v in values]), self.shape, self.dtype)
+        alike = self.is_alike
+        mass = jnp.stack([self.ask("log_prob", v) for v in (points if alike else values)])
+        return Finite(list(values), mass, self.shape, self.dtype, self)
 
     def icdf(self, q: jax.Array) -> jax.Array:
         return self.ask("icdf", q)
+
+    def name(self, positive: bool = False) -> Any:
+        if not self.site.lanes:
+            return self.site.distribution(self.leaves)
+        if self.one.event_dim or self.site.origins is not None:
+            return None
+        return self.site.distribution([unlaned(self.site, i, x, len(self.shape)) for i, x in enumerate(self.leaves)])
+
+
+def unlaned(site: Site, i: int, leaf: Any, ndim: int) -> Any:
+    """Leaf i of a distribution of numbers, with the lanes as axes of a batch of `ndim` axes in front."""
+    lanes = [size for size, mapped in site.lanes if mapped[i]]
+    if not lanes:
+        return leaf
+    own = np.shape(leaf)[len(lanes) :]
+    front = [size if mapped[i] else 1 for size, mapped in site.lanes]
+    return leaf.reshape(*front, *[1] * (ndim - len(front) - len(own)), *own)
 
 
 class Flat(Law):
@@ -135,16 +188,27 @@ def is_number(x: Any) -> bool:
 
 
 class Finite(Law):
-    """A few values, each with its log mass: K arrays of shape `shape`, and an array `[K, *shape]`."""
+    """A few values, each with its log mass: K arrays of shape `shape`, and an array `[K, *shape]`, or `[K]` if all
+    elements have the same.
+
+    Laws of the same `states` have their values in the same order: number k of either belongs to the same event.
+    """
 
     is_discrete = True
 
-    def __init__(self, values: Sequence[Any], log_mass: Any, shape: tuple[int, ...], dtype: Any) -> None:
-        self.values, self.log_mass, self.shape, self.dtype = list(values), log_mass, tuple(shape), dtype
+    def __init__(
+        self, values: Sequence[Any], log_mass: Any, shape: tuple[int, ...], dtype: Any, states: Any = None
+    ) -> None:
+        self.values, self.mass, self.shape, self.dtype = list(values), log_mass, tuple(shape), dtype
+        self.states = self if states is None else states
+
+    @property
+    def log_mass(self) -> Any:
+        """`[K, *shape]`"""
+        return spread(self.mass, self.shape)
 
     def density(self, y: jax.Array) -> Density:
-        hit = jnp.stack([close(y, v) for v in self.values])
-        return log_sum(jnp.where(hit, self.log_mass, -jnp.inf)), 0
+        return choose(y, [slim(v) for v in self.values], list(self.mass), close), 0
 
     def snap(self, x: Any, error: Any) -> Any:
         for v in self.values:
@@ -179,7 +243,7 @@ class Finite(Law):
 def point(value: Any) -> Finite:
     """A known array, as a law."""
     shape = jnp.shape(value)
-    return Finite([value], jnp.zeros((1, *shape)), shape, jnp.result_type(value))
+    return Finite([value], jnp.zeros(1), shape, jnp.result_type(value))
 
 
 class Moved(Law):
@@ -203,21 +267,36 @@ class Moved(Law):
     def ends(self) -> tuple[Any, Any]:
         return tuple(e if np.ndim(e) == 0 else self.f(jnp.broadcast_to(e, self.base.shape)) for e in self.base.ends)
 
+    def name(self, positive: bool = False) -> Any:
+        d = self.base.name(positive)
+        part = lambda x: self.f(jnp.broadcast_to(x, self.base.shape)) if np.ndim(x) else x  # noqa: E731
+        if d is None or (hasattr(d, "parameters") and not is_of_numbers(d)):
+            return None
+        leaves, tree = jax.tree.flatten(d)
+        with at_once(*leaves):
+            return jax.tree.unflatten(tree, [part(x) for x in leaves])
+
     @property
     def finite(self) -> Finite | None:
         few = self.base.finite
         if few is None:
             return None
-        mass = jnp.stack([self.f(m) for m in few.log_mass])
+        mass = few.mass if np.ndim(few.mass) == 1 else jnp.stack([self.f(m) for m in few.mass])
         with at_once(*few.values):
             values = [self.f(jnp.asarray(v)) for v in few.values]
-        return Finite(values, mass, self.shape, self.dtype)
+        return Finite(values, mass, self.shape, self.dtype, few.states)
 
     def icdf(self, q: jax.Array) -> jax.Array:
         from storax.logprob.deriving.images import search_quantile
 
         find = getattr(self.base, "icdf", None)
         return self.f(find(self.fill(q)) if find is not None else search_quantile(self.base, self.fill(q)))
+
+
+def is_of_numbers(d: Any) -> bool:
+    """Is it a distribution of numbers that is made of nothing but its parameters?"""
+    given = [n for n in d.parameters if getattr(d, n) is not None]
+    return d.event_dim == 0 and len(jax.tree.leaves(d)) == len(given)
 
 
 def at_once(*arrays: Any) -> Any:
@@ -236,24 +315,38 @@ def between(law: Law, low: Any, high: Any, low_in: bool, high_in: bool) -> jax.A
     if _is(low, np.inf) or _is(high, -np.inf):
         return jnp.full(law.shape, -jnp.inf, float_of(law))
     open_below, open_above = _is(low, -np.inf), _is(high, np.inf)
-    fit = lambda e: jnp.broadcast_to(jnp.asarray(e, float_of(law)), law.shape)  # noqa: E731
+    tail = lambda e, *args: (law.tail if jnp.ndim(e) else law.tail_at)(e, *args)  # noqa: E731
     if open_below and open_above:
         return jnp.zeros(law.shape, float_of(law))
+    low, high = (_fit(e, law) for e in (low, high))
     if open_below:
-        return law.tail(fit(high), strict=not high_in)
+        return tail(high, False, not high_in)
     if open_above:
-        return law.tail(fit(low), upper=True, strict=not low_in)
-    low, high = fit(low), fit(high)
+        return tail(low, True, not low_in)
+    found = law.inside(low, high, low_in, high_in)
+    if found is not None:
+        return found
     crossed = (low > high) | ((low == high) & (not (low_in and high_in)))
-    above_low, above_high = law.tail(low, True, not low_in), law.tail(high, True, high_in)
-    below_low, below_high = law.tail(low, False, low_in), law.tail(high, False, not high_in)
-    upper = above_low < below_high
-    large, small = jnp.where(upper, above_low, below_high), jnp.where(upper, above_high, below_low)
+    mirrored = law.mirrored(low)
+    if mirrored is not None:  # then two of the four tails will do
+        upper, other = mirrored
+        large = law.tail(jnp.broadcast_to(jnp.where(upper, other, high), law.shape))
+        small = law.tail(jnp.broadcast_to(jnp.where(upper, law.mirrored(high)[1], low), law.shape))
+    else:
+        above_low, above_high = tail(low, True, not low_in), tail(high, True, high_in)
+        below_low, below_high = tail(low, False, low_in), tail(high, False, not high_in)
+        upper = above_low < below_high
+        large, small = jnp.where(upper, above_low, below_high), jnp.where(upper, above_high, below_low)
     alone = (small == -jnp.inf) | (large == -jnp.inf)
     gap = jnp.where(alone, 1.0, jnp.maximum(large - small, 0.0))
     none = crossed | ((gap == 0) & ~alone)
     difference = large + log1mexp(jnp.where(none, 1.0, gap))
     return jnp.where(none, -jnp.inf, jnp.where(alone, large, difference))
+
+
+def _fit(end: Any, law: Law) -> Any:
+    end = jnp.asarray(end, float_of(law))
+    return jnp.broadcast_to(end, law.shape) if end.ndim else end
 
 
 def _is(end: Any, value: float) -> bool:
@@ -272,29 +365,3 @@ def close(y: Any, value: Any) -> jax.Array:
         return y == value
     eps = max(float(jnp.finfo(d).eps) for d in floats)
     return (jnp.isfinite(y) & (jnp.abs(y - value) <= 8 * eps * jnp.abs(value))) | (y == value)
-
-
-def log_sum(terms: Any, axis: int = 0) -> jax.Array:
-    """log sum exp along an axis, with finite gradients where some or all terms are -inf."""
-    from storax.distributions.pieces import logsumexp
-
-    return logsumexp(terms, axis)
-
-
-def combine(densities: Sequence[Density]) -> Density:
-    """The density of a sum of measures: where one has a lower dimension, the others do not count."""
-    if len(densities) == 1:
-        return densities[0]
-    scores = jnp.stack([s for s, _ in densities])
-    if all(isinstance(d, int) for _, d in densities) and len({d for _, d in densities}) == 1:
-        return log_sum(scores), densities[0][1]
-    dims = jnp.stack([jnp.broadcast_to(jnp.asarray(d), scores.shape[1:]) for _, d in densities])
-    return lowest(scores, dims)
-
-
-def lowest(scores: Any, dims: Any) -> tuple[jax.Array, jax.Array]:
-    """The sum of measures along axis 0, of those of the lowest dimension where they are not 0."""
-    dims = jnp.where(scores > -jnp.inf, dims, 1 << 20)
-    least = dims.min(0)
-    score = log_sum(jnp.where(dims == least[None], scores, -jnp.inf))
-    return jnp.where(jnp.isnan(scores).any(0), jnp.nan, score), jnp.where(least == 1 << 20, 1, least)

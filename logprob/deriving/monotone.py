@@ -13,12 +13,36 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.logprob.deriving.laws import is_known
-from storax.logprob.deriving.pieces import Piece, apply, combined, known_all, still, through
+from storax.logprob.deriving.pieces import Piece, apply, combined, known_all, restricted, still, through
 from storax.logprob.deriving.randoms import Step
 from storax.logprob.deriving.registry import STRETCHES, refuse
 
 
-def combine(step: Step, parts: Mapping[int, Piece]) -> Piece:
+def combine(step: Step, parts: Mapping[int, Piece]) -> list[Piece]:
+    """An equation of several functions on one stretch, which is cut where a rising and a falling one cross.
+
+    Raises:
+        NotMeasurable: it is not known to be monotone.
+    """
+    moving = [p for p in parts.values() if not p.is_still]
+    signs = [p.sign for p in moving if isinstance(p.sign, int)]
+    if step.name in ("max", "min") and len(parts) == len(moving) == 2 and signs in ([1, -1], [-1, 1]):
+        return _crossing(step, *moving)
+    return [_combined(step, parts)]
+
+
+def _crossing(step: Step, p: Piece, q: Piece) -> list[Piece]:
+    """max(p, q): q where p - q is below 0, p where it is above."""
+    ends = tuple(apply(jnp.subtract, getattr(p, e), getattr(q, e)) for e in ("at_low", "at_high"))
+    if any(is_known(e) and np.isnan(np.asarray(e, float)).any() for e in ends):
+        refuse("is a maximum or minimum of functions of one draw that are both infinite")
+    gap = combined(lambda a, b: a - b, [p, q], p.sign, ends)
+    below, above = gap.cut(0.0)
+    first, second = (q, p) if step.name == "max" else (p, q)
+    return [restricted(f, part) for f, part in ((first, below), (second, above)) if part is not None]
+
+
+def _combined(step: Step, parts: Mapping[int, Piece]) -> Piece:
     """An equation of several functions on one stretch: constant, one of them mapped on, or a monotone combination.
 
     Raises:

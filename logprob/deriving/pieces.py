@@ -80,6 +80,12 @@ class Piece:
             return a if self.sign >= 0 else b
         return a if a is b else jnp.where(self.sign > 0, a, b)
 
+    def choose(self, rising: Callable[[], Any], falling: Callable[[], Any]) -> Any:
+        """As `if_rising`, where only one of both is computed if the direction is known."""
+        if isinstance(self.sign, int):
+            return rising() if self.sign >= 0 else falling()
+        return self.if_rising(rising(), falling())
+
     def replace(self, **changes: Any) -> Piece:
         return dataclasses.replace(self, **changes)
 
@@ -181,9 +187,20 @@ def through(piece: Piece, f: Callable[[Any], Any], branch: Branch) -> Piece:
         forward=lambda x: f(piece.forward(x)),
         inverse=back if piece.inverse is not None and inverse is not None else None,
         sign=piece.sign * branch.sign,
-        at_low=apply(f, piece.at_low),
-        at_high=apply(f, piece.at_high),
+        at_low=_at_end(f, piece.at_low, branch, 0),
+        at_high=_at_end(f, piece.at_high, branch, 1),
     )
+
+
+def _at_end(f: Callable[[Any], Any], x: Any, branch: Branch, end: int) -> Any:
+    """f(x), or its limit where f is not a number, as x / (1 + x) at infinity."""
+    value = apply(f, x)
+    lost = branch.image is not None and isinstance(branch.sign, int) and is_known(value)
+    if not lost or not np.isnan(np.asarray(value, float)).any():
+        return value
+    assert branch.image is not None
+    limit = branch.image[end if branch.sign > 0 else 1 - end]
+    return np.where(np.isnan(np.asarray(value, float)), limit, value).astype(np.result_type(value))
 
 
 def _image(f: Callable[[Any], Any], branch: Branch) -> tuple[float, float, bool, bool]:
@@ -231,6 +248,19 @@ def midpoint(low: Any, high: Any) -> jax.Array:
     finite = jnp.isfinite(low) & jnp.isfinite(high)
     one = jnp.where(jnp.isfinite(low), low + 1, jnp.where(jnp.isfinite(high), high - 1, 0.0))
     return jnp.where(finite, 0.5 * (jnp.where(finite, low, 0.0) + jnp.where(finite, high, 0.0)), one)
+
+
+def closed(p: Piece) -> Piece:
+    """The same piece for whole numbers x, with both of its ends: x > 2.5 is x >= 3."""
+    changes: dict[str, Any] = {}
+    above, below = lambda e: jnp.floor(e) + 1, lambda e: jnp.ceil(e) - 1
+    for end, is_in, inner in (("low", p.low_in, above), ("high", p.high_in, below)):
+        if not is_in:
+            x = apply(inner, getattr(p, end))
+            changes |= {end: x, f"{end}_in": True}
+            if not p.is_still:
+                changes[f"at_{end}"] = apply(p.forward, x)
+    return p.replace(**changes)
 
 
 def common(p: Piece, q: Piece, has_atoms: bool) -> Piece | None:

@@ -22,6 +22,7 @@ from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.registry import RULES
 from storax.logprob.deriving.solving import Observation, Solver, check_shape, total
 from storax.logprob.deriving.walking import Walk
+from storax.logprob.stabilizing.rewriting import stable
 from storax.models import Model
 from storax.pytrees import static
 from storax.sources import plain_errors
@@ -74,6 +75,15 @@ class Derived(Distribution):
             raise NotMeasurable(f"{self.name} returns a value that is not random: it has no density.")
         return r
 
+    def _form(self) -> tuple[tuple[int, ...], Any]:
+        """Shape and dtype of what it returns.  A site asks where nothing can be computed, with shapes for arguments."""
+        if not any(isinstance(x, jax.ShapeDtypeStruct) for x in jax.tree.leaves(self.args)):
+            r = self._random()
+            return r.shape, r.dtype
+        found: list[Random] = []
+        jax.eval_shape(lambda: found.append(self._random()))
+        return found[0].shape, found[0].dtype
+
     @property
     def event_dim(self) -> int:  # type: ignore[override]
         return self.axes
@@ -84,15 +94,15 @@ class Derived(Distribution):
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
-        return () if self.event_dim else self._random().shape
+        return () if self.event_dim else self._form()[0]
 
     @property
     def event_shape(self) -> tuple[int, ...]:
-        return self._random().shape if self.event_dim else ()
+        return self._form()[0] if self.event_dim else ()
 
     @property
     def dtype(self) -> Any:
-        return self._random().dtype
+        return self._form()[1]
 
     @property
     def reparameterized(self) -> bool:  # type: ignore[override]
@@ -121,6 +131,9 @@ class Derived(Distribution):
         return out
 
     def log_prob(self, value: Any) -> jax.Array:
+        return stable(Derived._log_prob, self, value)
+
+    def _log_prob(self, value: Any) -> jax.Array:
         node = self._node()
         r = Walk({})(node)
         if not isinstance(r, Random):
@@ -146,12 +159,14 @@ class Derived(Distribution):
         return r.law
 
     def log_cdf(self, value: Any) -> jax.Array:
-        law = self._law("distribution function")
-        return _over_copies(lambda v: law.tail(_as(v, law)), jnp.asarray(value), len(law.shape))
+        return stable(lambda d, v: d._log_tail(v, upper=False), self, value)
 
     def log_survival(self, value: Any) -> jax.Array:
+        return stable(lambda d, v: d._log_tail(v, upper=True), self, value)
+
+    def _log_tail(self, value: Any, upper: bool) -> jax.Array:
         law = self._law("distribution function")
-        return _over_copies(lambda v: law.tail(_as(v, law), upper=True), jnp.asarray(value), len(law.shape))
+        return _over_copies(lambda v: law.tail(_as(v, law), upper), jnp.asarray(value), len(law.shape))
 
     def icdf(self, q: Any) -> jax.Array:
         law = self._law("quantile function")
@@ -206,7 +221,9 @@ def distribution(f: Callable[..., Any]) -> Callable[..., Derived]:
         f: a program with anonymous draws, `sx.rv`, that returns one array.
 
     Returns:
-        A function that makes a distribution.
+        A function that makes a distribution.  Where numbers that are known only when the compiled program runs leave
+        no density, as a factor of 0 or a singular matrix, its `log_prob` is nan; of numbers that are known before, such
+        a program is refused.
 
     Raises:
         NotMeasurable: by `log_prob` and the others, if the density cannot be derived.

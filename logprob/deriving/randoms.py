@@ -20,8 +20,9 @@ ENTRIES: dict[str, Sequence[int]] = {
     "gather": (0,), "dynamic_slice": (0,), "dynamic_update_slice": (0, 1), "scatter": (0, 2), "scatter-add": (0, 2),
 }  # fmt: skip
 
-# What is known of the operands of an equation once it has a value: (which operand, its value), and a log density.
-Pushed = tuple[list[tuple[int, Any]], Any]
+# What is known of the operands of an equation once it has a value: (which operand, its value), and a log density;
+# (i, j) is operand j of operand i.
+Pushed = tuple[list[tuple[Any, Any]], Any]
 
 
 @dataclasses.dataclass(eq=False)
@@ -34,9 +35,13 @@ class Random:
         gaussian: set if all elements are affine functions of normal draws.
         affine: of which draws the whole is an affine function (they need not be normal).
         push: value -> values of operands, if those follow from it.
+        fork: value -> all values of the operand that it may come from, one more axis in front, and log densities.
         joint: value -> density of all entries together, if these depend on each other.
         alike: are all elements known to have one law?
         smooth: True if all elements are continuous, False if all have masses, None if neither.
+        free: which entries its density is one of, as those on and below the diagonal of a symmetric matrix; None: all.
+        form: "symmetric" or "lower": positive definite matrices, and triangular ones with a positive diagonal.
+        made: the equation that made it, which tells what several of one origin have to do with each other.
     """
 
     shape: tuple[int, ...]
@@ -50,6 +55,10 @@ class Random:
     smooth: bool | None = None
     joint: Callable[[Any], Any] | None = None
     alike: bool = False
+    fork: Callable[[Any], tuple[int, Any, Any]] | None = None
+    free: Any = None
+    form: str = ""
+    made: Step | None = None
 
 
 @dataclasses.dataclass

@@ -8,11 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from storax.distributions.special import log1mexp
 from storax.logprob.deriving import elementwise as _primitives  # noqa: F401  (the table of primitives)
+from storax.logprob.deriving import extremes, lengths, matrices, products, sharing, sums
 from storax.logprob.deriving import orders as _orders  # noqa: F401  (its rules)
-from storax.logprob.deriving import sums
 from storax.logprob.deriving.algebra import Extreme, NormalLaw
-from storax.logprob.deriving.laws import Finite, log_sum
+from storax.logprob.deriving.images import is_smooth
+from storax.logprob.deriving.laws import Finite, Law
+from storax.logprob.deriving.measures import log_sum
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import RULES, refuse, rule
 from storax.logprob.deriving.scalars import gaussian_of
@@ -26,8 +29,19 @@ def _(step: Step) -> Random:
     if r.law is None:
         return step.random(deps, why=r.why)
     if not r.deps.independent:
-        return step.random(deps, why="is the largest or smallest of numbers that are not independent")
-    return step.random(deps, law=Extreme([r.law], step.name == "reduce_max", step.shape, axes), smooth=r.smooth)
+        law, why = sharing.reduced(step, r, axes)
+        why = why or "is the largest or smallest of numbers that are not independent"
+        return step.random(deps, law=law, why="" if law is not None else why, smooth=_kind(law))
+    largest = step.name == "reduce_max"
+    law = extremes.of_alike(r, axes, largest, step.shape) or Extreme([r.law], largest, step.shape, axes)
+    return step.random(deps, law=law, smooth=r.smooth)
+
+
+def _kind(law: Law | None) -> bool | None:
+    """Is it smooth, has it masses only, or neither?"""
+    if law is None:
+        return None
+    return False if law.is_discrete else True if is_smooth(law) else None
 
 
 @rule("reduce_or", "reduce_and")
@@ -35,8 +49,11 @@ def _(step: Step) -> Random:
     _, r = step.one()
     axes = tuple(step.params["axes"])
     deps = r.deps.merged(axes)
-    if r.law is None or not r.deps.independent:
-        return step.random(deps, why=r.why or "joins truth values that are not independent")
+    if r.law is None:
+        return step.random(deps, why=r.why)
+    if not r.deps.independent:
+        law, why = sharing.reduced(step, r, axes)
+        return step.random(deps, law=law, why=why or "joins truth values that are not independent", smooth=_kind(law))
     few = r.law.finite
     if few is None or r.dtype != np.bool_:
         refuse("joins whole numbers bit by bit")
@@ -44,15 +61,9 @@ def _(step: Step) -> Random:
     every = step.name == "reduce_and"
     hit = jnp.stack([jnp.broadcast_to(jnp.asarray(v) == every, r.shape) for v in few.values])
     alike = log_sum(jnp.where(hit, few.log_mass, -jnp.inf)).sum(axes)  # all are True, or all are False
-    other = jnp.where(alike == 0, -jnp.inf, _log1mexp(-alike))
+    other = jnp.where(alike == 0, -jnp.inf, log1mexp(-alike))
     values = [np.full(step.shape, every), np.full(step.shape, not every)]
     return step.random(deps, law=Finite(values, jnp.stack([alike, other]), step.shape, bool), smooth=False)
-
-
-def _log1mexp(x: Any) -> Any:
-    from storax.distributions.special import log1mexp
-
-    return log1mexp(x)
 
 
 @rule("reduce_sum")
@@ -67,15 +78,35 @@ def _(step: Step) -> Random:
     if law is None and r.law is not None:
         if r.deps.independent:
             law = sums.along(r.law, axes, step.shape, step.aval.dtype)
+            law = law or sharing.reduced(step, r, axes)[0]
             why = "sums random quantities whose sum has no closed form"
         else:
-            why = "sums numbers that are not independent"
+            law, why = sharing.reduced(step, r, axes)
+            why = why or "sums numbers that are not independent"
+    if law is None and (x := lengths.squared(r)) is not None:
+        law = lengths.sum_of_squares(x, axes, step.shape, step.aval.dtype)
     return step.random(deps, law=law, why="" if law is not None else why, gaussian=gaussian, affine=r.affine,
                        smooth=r.smooth)  # fmt: skip
 
 
+@rule("reduce_prod")
+def _(step: Step) -> Random:
+    _, r = step.one()
+    axes = tuple(step.params["axes"])
+    if not axes or all(r.shape[a] == 1 for a in axes):
+        return RULES["reshape"](step)
+    deps, law, why = r.deps.merged(axes), None, r.why
+    if r.law is not None:
+        law = products.product_along(r.law, axes, step.shape, step.aval.dtype) if r.deps.independent else None
+        if law is None:
+            law, why = sharing.reduced(step, r, axes)
+    return step.random(deps, law=law, why=why, smooth=_kind(law))
+
+
 @rule("dot_general", "cumsum", "triangular_solve", "custom_linear_solve", "conv_general_dilated")
 def _(step: Step) -> Random:
+    if step.name == "dot_general" and (matrix := matrices.product(step)) is not None:
+        return matrix
     place, r = step.one()
     if (step.name == "triangular_solve" and place == 0) or (
         step.name == "custom_linear_solve" and place != len(step.inputs) - 1
@@ -95,6 +126,8 @@ def linear_push(step: Step) -> Any:
 
     def push(y: Any) -> Any:
         size = int(np.prod(r.shape))
+        if r.free is not None:
+            refuse("is a linear map of a matrix or vector, some of whose entries follow from the others")
         if int(np.prod(step.shape)) != size:
             refuse(f"is a linear map from {size} numbers to {int(np.prod(step.shape))}")
         y = jnp.asarray(y)

@@ -14,7 +14,8 @@ from storax.errors import NotMeasurable
 from storax.logprob.deriving.filtering import moments
 from storax.logprob.deriving.gaussians import log_normal
 from storax.logprob.deriving.graphs import Node
-from storax.logprob.deriving.laws import Density, close, is_known, lowest
+from storax.logprob.deriving.laws import close, is_known
+from storax.logprob.deriving.measures import Density, log_sum, lowest, slim
 from storax.logprob.deriving.randoms import Random
 from storax.logprob.deriving.solving import Observation, Solver
 from storax.logprob.deriving.states import MOST_STATES, Kinds, State, Stepper
@@ -96,7 +97,7 @@ class Run:
             elif r.gaussian is not None and not any(d.stand_in is not None for d in r.deps):
                 kinds.append("gauss")
                 gauss.append(r)
-            elif law is not None and r.shape == () and all(map(is_known, law.values)):
+            elif law is not None and _has_states(r, law):
                 kinds.append("few")
                 few.append((r, law))
             else:
@@ -106,17 +107,18 @@ class Run:
             raise NotMeasurable("starts from several random carries")
         mean = cov = None
         if gauss:
-            mean, a, _ = moments(gauss)
+            mean, _, a = moments(gauss)
             cov = a @ a.T
         values: tuple[Any, ...] = ((),)
         score = jnp.zeros(1)
         if few:
             ((_, law),) = few
-            values = tuple((np.asarray(v).item(),) for v in law.values)
-            score = law.log_mass.reshape(-1)
+            values = tuple((np.asarray(slim(v)).item(),) for v in law.values)
+            score = law.log_mass.reshape(len(values), -1)
+            score = score[:, 0] if score.shape[1] == 1 else score
             if len(set(values)) < len(values):
                 raise NotMeasurable("starts from a carry whose values are listed twice")
-        return Kinds(tuple(kinds), values), State(given, mean, cov, score, jnp.zeros(len(values), int))
+        return Kinds(tuple(kinds), values), State(given, mean, cov, score, None)
 
     # --- steps
 
@@ -164,6 +166,12 @@ class Run:
         return kinds._replace(values=tuple(reached)), True
 
     def _rest(self, kinds: Kinds, state: State, t: int) -> tuple[State, Any]:
+        if state.dim is None and kinds.places("few"):
+            after = jax.eval_shape(
+                lambda s, xs, ys: self.stepper.step(kinds, kinds, s, xs, ys)[0], state, *self._slices(t)
+            )
+            if after.dim is not None:
+                state = state._replace(dim=jnp.zeros(state.score.shape, int))
         leaves, tree = jax.tree.flatten(state)
 
         def one(carry: Any, slices: Any) -> Any:
@@ -207,13 +215,20 @@ class Run:
             y = jnp.concatenate([jnp.ravel(jnp.asarray(self.finals[j], state.mean.dtype)) for j in gauss
                                  if j in self.finals])  # fmt: skip
             self.terms.append((log_normal(y, state.mean[np.array(at)], state.cov[np.ix_(at, at)]), len(at)))
-        hit = jnp.ones(len(kinds.values), bool)
+        hit = jnp.ones(state.score.shape, bool)
         for n, j in enumerate(kinds.places("few")):
             if j in self.finals:
                 column = np.array([v[n] for v in kinds.values]).astype(self.body.avals[j].dtype)
+                column = column.reshape(-1, *[1] * (state.score.ndim - 1))
                 hit = hit & close(jnp.ravel(jnp.asarray(self.finals[j])), column)
         score = jnp.where(hit, state.score, -jnp.inf)
-        self.terms.append(lowest(score, state.dim))
+        self.terms.append((log_sum(score), 0) if state.dim is None else lowest(score, state.dim))
+
+
+def _has_states(r: Random, law: Any) -> bool:
+    """Has each of its numbers, if there are several independent ones, the same few values?"""
+    alone = int(np.prod(r.shape)) == 1 or r.deps.independent
+    return alone and all(is_known(v) and np.size(slim(v)) == 1 for v in law.values)
 
 
 def _is_stable(planned: Kinds, kinds: Kinds) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -11,13 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.errors import NotMeasurable
-from storax.logprob.deriving import algebra, monotone
+from storax.logprob.deriving import algebra, families, monotone, preimages, shares, sharing
 from storax.logprob.deriving.cutting import SPECIAL
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.images import Image, is_smooth, mapped
 from storax.logprob.deriving.laws import Finite, Law, at_once, point
-from storax.logprob.deriving.mixtures import Mixture, spread
-from storax.logprob.deriving.pieces import Branch, common, known_all, restricted, through, whole
+from storax.logprob.deriving.measures import spread
+from storax.logprob.deriving.mixtures import Mixture
+from storax.logprob.deriving.pieces import apply, closed, common, known_all, restricted, still
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import STRETCHES, only_known, refuse, rule_of
 
@@ -29,9 +31,11 @@ def elementwise(step: Step) -> Random:
     deps = step.elementwise()
     gaussian = linear(step)
     randoms = step.randoms
-    law, why, push = None, "", None
+    law, why, push, fork = None, "", None, None
     if step.name == "mul" and any(known_all(lambda c, z: c == z, c, 0.0) for c in only_known(step)):
-        return step.random(deps, law=point(jnp.zeros(step.shape, step.aval.dtype)), smooth=False)
+        return step.random(deps, law=point(np.zeros(step.shape, step.aval.dtype)), smooth=False)
+    if step.name == "div" and (shares_of_it := shares.of_vector(step)) is not None:
+        return shares_of_it
     try:
         law = _law(step, randoms)
     except NotMeasurable as error:
@@ -39,10 +43,19 @@ def elementwise(step: Step) -> Random:
     if law is None and gaussian is not None and deps.independent and (len(randoms) > 1 or randoms[0].law is None):
         law = algebra.NormalLaw(gaussian, deps, step.shape)
     if len(randoms) == 1 and step.name in STRETCHES:
-        push = _pusher(step)
+        push, fork = preimages.pusher(step), preimages.forker(step)
+    elif step.name == "convert_element_type":
+        push = preimages.cast(step)
     affine = step.name in AFFINE and all(r.affine for r in randoms) and is_affine(step)
+    alike = all(r.alike for r in randoms) and all(map(is_one_number, only_known(step)))
     return step.random(deps, law=law, why=why, gaussian=gaussian, push=push, affine=affine, smooth=_smooth(law, step),
-                       alike=all(r.alike for r in randoms) and all(map(is_one_number, only_known(step))))  # fmt: skip
+                       alike=alike, fork=fork, free=_free(step))  # fmt: skip
+
+
+def _free(step: Step) -> Any:
+    """Which entries the density is one of: those of the argument."""
+    (first, *more) = step.randoms
+    return None if more or first.shape != step.shape else first.free
 
 
 def is_one_number(x: Any) -> bool:
@@ -95,10 +108,14 @@ def _smooth(law: Law | None, step: Step) -> bool | None:
     if law is not None:
         return False if law.is_discrete else True if is_smooth(law) else None
     kinds = {r.smooth for r in step.randoms}
+    if any(r.free is not None for r in step.randoms) and len(step.randoms) > 1:
+        return None
     return kinds.pop() if len(kinds) == 1 and step.name in STRETCHES else None
 
 
 def _law(step: Step, randoms: Sequence[Random]) -> Law:
+    if step.name == "div" and (share := shares.of_sum(step)) is not None:
+        return share
     missing = [r for r in randoms if r.law is None]
     if missing:
         refuse(missing[0].why or "has an argument whose law is not known")
@@ -109,8 +126,13 @@ def _law(step: Step, randoms: Sequence[Random]) -> Law:
         refuse("divides by a quantity that may have a mass at 0")
     if all(r is first for r in randoms) and step.name in TWICE and first.law is not None:
         return TWICE[step.name](step, Image.of(first.law))
-    if all(r.deps.same(first.deps) and _root(r) is _root(first) for r in randoms):
-        return _of_same(step)
+    if all(r.deps.same(first.deps) for r in randoms):
+        if all(_root(r) is _root(first) for r in randoms):
+            return _of_same(step)
+        if step.shape == () and all(r.shape == () for r in randoms):
+            numbers = [sharing.apart(x, 0) if isinstance(x, Random) else x for x in step.inputs]
+            if len({id(_root(x)) for x in numbers if isinstance(x, Random)}) == 1:
+                return _of_same(dataclasses.replace(step, inputs=numbers))
     if all(a.deps.disjoint(b.deps) for a, b in itertools.combinations(randoms, 2)):
         found = algebra.of_independent(step)
         if found is not None:
@@ -128,7 +150,9 @@ def _constant(value: Any) -> Any:
 def _mapped_by(name: str, f: Any) -> Any:
     def law(step: Step, image: Image) -> Law:
         inner = Step(name, {"y": 2}, [step.inputs[0], np.asarray(2, image.dtype)], step.aval, 0, lambda xs: [f(xs[0])])
-        return mapped(image, f, STRETCHES[name](inner, 0), step.aval.dtype, name)
+        made = mapped(image, f, STRETCHES[name](inner, 0), step.aval.dtype, name)
+        made.named = lambda positive: families.image(inner, image.name(positive), positive)
+        return made
 
     return law
 
@@ -156,10 +180,12 @@ def _of_one(step: Step) -> Law:
     law, shape = r.law, step.shape
     if r.shape != shape:
         law = law.move(lambda x: jnp.broadcast_to(x, shape), lambda y: _first(y, r.shape), shape)
-    if isinstance(law, Finite) or (isinstance(law, Image) and law.is_constant and step.name not in STRETCHES):
-        few = law.finite
-        assert few is not None
-        return listed(step, place, few)
+    if isinstance(law, Image) and law.is_constant and step.name not in STRETCHES:
+        at = lambda v: step.run(*[v if i == place else x for i, x in enumerate(step.inputs)])  # noqa: E731
+        pieces = [still(p, apply(at, p.at_low)) for p in law.pieces]
+        return Image(law.root, pieces, step.aval.dtype, law.doubts)
+    if isinstance(law, Finite):
+        return listed(step, place, law)
     if law.dtype == bool:
         few = law.finite
         assert few is not None
@@ -175,26 +201,18 @@ def _of_one(step: Step) -> Law:
             step.aval.dtype,
             step.name,
         )
-        found.doubts += constant_where(step, place)
+        found.doubts += preimages.constant_where(step, place)
+        found.named = lambda positive: families.image(step, law.name(positive), positive)
         return found
     if step.name in SPECIAL:
-        return SPECIAL[step.name](step, place, Image.of(law))
+        made = SPECIAL[step.name](step, place, Image.of(law))
+        if isinstance(made, Image) and step.name == "convert_element_type":
+            made.named = lambda positive: families.image(step, law.name(positive), positive)
+        return made
     few = law.finite
     if few is not None:
         return listed(step, place, few)
     return refuse(f"has no rule for a random argument at place {place}")
-
-
-def constant_where(step: Step, place: int) -> list[Any]:
-    """Where an equation with a traced number is constant or not defined, so that there is no density."""
-    c = step.inputs[1 - place] if len(step.inputs) == 2 else None
-    if not isinstance(c, jax.core.Tracer):
-        return []
-    if step.name in ("mul", "div"):
-        return [c == 0]
-    if step.name == "pow":
-        return [c == 0] if place == 0 else [(c <= 0) | (c == 1)]
-    return []
 
 
 def _may_wrap(step: Step, law: Law) -> bool:
@@ -238,7 +256,8 @@ def listed(step: Step, place: int, few: Finite) -> Finite:
         at = [v if i == place else x for i, x in enumerate(step.inputs)]
         with at_once(*[x for x in at if not isinstance(x, Random)]):
             values.append(jnp.broadcast_to(step.run(*[jnp.asarray(x) for x in at]), step.shape))
-    return Finite(values, spread(few.log_mass, step.shape), step.shape, step.aval.dtype)
+    mass = few.mass if few.mass.ndim == 1 else spread(few.mass, step.shape)
+    return Finite(values, mass, step.shape, step.aval.dtype, few.states)
 
 
 def _of_same(step: Step) -> Law:
@@ -252,16 +271,17 @@ def _of_same(step: Step) -> Law:
         for k in range(len(root.values)):
             at = [lists[i].values[k] if i in lists else x for i, x in enumerate(step.inputs)]  # type: ignore[union-attr]
             values.append(step.run(*[jnp.asarray(x) for x in at]))
-        return Finite(values, root.log_mass, step.shape, step.aval.dtype)
+        return Finite(values, root.mass, step.shape, step.aval.dtype, root.states)
+    whole = jnp.issubdtype(root.dtype, jnp.integer)
     pieces = []
-    for parts in itertools.product(*[m.pieces for m in images.values()]):
+    for parts in itertools.product(*[[closed(p) if whole else p for p in m.pieces] for m in images.values()]):
         stretch: Any = parts[0]
         for p in parts[1:]:
             stretch = common(stretch, p, has_atoms) if stretch is not None else None
         if stretch is None:
             continue
         here = dict(zip(images, [restricted(p, stretch) for p in parts], strict=True))
-        pieces.append(monotone.combine(step, here))
+        pieces += monotone.combine(step, here)
     doubts = [d for m in images.values() for d in m.doubts]
     return Image(root, pieces, step.aval.dtype, doubts)
 
@@ -276,7 +296,7 @@ def mixed(step: Step) -> Law:
         components = []
         for v in few.values:
             if step.name == "mul" and known_all(lambda v, z: v == z, v, 0.0):
-                components.append(point(jnp.zeros(step.shape, step.aval.dtype)))
+                components.append(point(np.zeros(step.shape, step.aval.dtype)))
                 continue
             inner = Step(step.name, step.params, [v if i == place else x for i, x in enumerate(step.inputs)], step.aval,
                          step.output, step.evaluate)  # fmt: skip
@@ -289,56 +309,6 @@ def mixed(step: Step) -> Law:
                 components.append(result.law)  # type: ignore[arg-type]
             else:
                 components.append(point(result))
-        return Mixture.of(few.log_mass, components, step.shape, step.aval.dtype)
+        return Mixture.of(few.mass, components, step.shape, step.aval.dtype)
     shared = any(not a.deps.disjoint(b.deps) for a, b in itertools.combinations(step.randoms, 2))
     return refuse("uses one draw several times" if shared else "combines several random quantities")
-
-
-def _reached(branches: Sequence[Branch], low: Any, high: Any) -> Sequence[Branch]:
-    """Those that numbers from `low` to `high` may lie in."""
-    found = [b for b in branches if not known_all(lambda v, e: v <= e, high, b.low)
-             and not known_all(lambda v, e: v >= e, low, b.high)]  # fmt: skip
-    return found or branches
-
-
-def _pusher(step: Step) -> Any:
-    """From the value of a bijection to that of its argument, with the Jacobian."""
-    place, r = step.one()
-
-    def push(y: Any) -> Any:
-        if r.shape != step.shape:
-            refuse("repeats a random quantity, so that its entries are linearly dependent")
-        branches: Sequence[Branch] = STRETCHES[step.name](step, place)
-        if r.law is not None:
-            branches = _reached(branches, *r.law.ends)
-        (branch, *more) = branches
-        if more:
-            refuse("takes the same value at several points, and its argument has dependent elements")
-        if r.smooth is None:
-            refuse("has an argument with dependent elements, of which some may have masses")
-        f = lambda x: step.run(*[x if i == place else v for i, v in enumerate(step.inputs)])  # noqa: E731
-        (doubt,) = constant_where(step, place) or [False]
-        if jnp.issubdtype(r.dtype, jnp.integer):
-            found, score = _push_whole(place, f, branch.inverse, jnp.asarray(y), r.dtype)
-            return found, jnp.where(doubt, jnp.nan, score)
-        p = through(whole(-np.inf, np.inf), f, branch)
-        if r.smooth is False:
-            x, ok = p.find(jnp.asarray(y))
-            return [(place, x)], jnp.where(doubt, jnp.nan, jnp.where(ok, 0.0, -jnp.inf))
-        y = jnp.asarray(y)
-        x, slope, ok = jax.jvp(p.find, (y,), (jnp.ones_like(y),), has_aux=True)
-        ok = ok & (slope != 0)
-        score = jnp.where(ok, jnp.log(jnp.abs(jnp.where(ok, slope, 1.0))), -jnp.inf)
-        return [(place, x)], jnp.where(doubt, jnp.nan, score)
-
-    return push
-
-
-def _push_whole(place: int, f: Any, inverse: Any, y: Any, dtype: Any) -> Any:
-    """The same for whole numbers: the one next to the inverse, if it is one."""
-    if inverse is None:
-        refuse("has no inverse on whole numbers")
-    near = jnp.round(inverse(y.astype(jnp.result_type(float))))
-    sound = jnp.isfinite(near) & (jnp.abs(near) < 2.0**31)
-    x = jnp.where(sound, near, 0).astype(dtype)
-    return [(place, x)], jnp.where(sound & (f(x) == y), 0.0, -jnp.inf)

@@ -19,11 +19,12 @@ import numpy as np
 
 from storax import jaxprs
 from storax.errors import NotMeasurable, ShapeError
-from storax.logprob.deriving import branching, gaussians, loops
+from storax.logprob.deriving import branching, gaussians, loops, parents, preimages, ranges, rows
 from storax.logprob.deriving.graphs import Node
-from storax.logprob.deriving.laws import Density, Flat, Given, close, combine, is_known
+from storax.logprob.deriving.laws import Flat, Given, close, is_known
+from storax.logprob.deriving.measures import Density, combine
 from storax.logprob.deriving.randoms import Random
-from storax.logprob.deriving.walking import Walk, is_weighted
+from storax.logprob.deriving.walking import Walk, is_scaled, is_weighted
 
 UNROLLED = 32  # values of a shared draw, each of which has its own program
 MOST = 4096  # joint values of shared draws that are summed over
@@ -63,24 +64,28 @@ class Solver:
     ) -> None:
         self.determine, self.settled = determine, list[Settled]()
         self.loop_whys: dict[int, str] = {}
+        self.whys_of: dict[Node, str] = {}
         self.walk = Walk(known)
         self.call = call
         self.terms: list[Density] = []
+        self.place_of: dict[Node, tuple[int, tuple[int, ...]]] = {}  # where a term has the density of each entry
         self.left = [self._whole(o) for o in observations]
 
     def run(self) -> list[Density]:
         """(log density, dimension) in arrays, whose entries sum to the joint log density and its dimension."""
         while self.left:
             if not (
-                self._settle_known()
-                or self._settle_draw()
+                self._settle_draw()
+                or self._settle_known()
                 or (self.determine and self._push())
                 or self._settle_alone()
                 or self._push()
                 or self._by_branches()
                 or loops.settle(self)
+                or parents.settle(self)
+                or ranges.settle(self)
                 or self._gaussian()
-                or self._sum_out()
+                or (not self._has_scaled() and (preimages.settle(self) or self._sum_out() or rows.settle(self)))
             ):
                 self._refuse()
         return self.terms
@@ -95,7 +100,7 @@ class Solver:
 
     def learn(self, draw: Node, value: Any) -> None:
         """The value of a draw is known from here on."""
-        self.walk = Walk({**self.walk.known, draw: value})
+        self.walk = Walk({**self.walk.known, draw: value}, self.walk)
 
     def _settle_known(self) -> bool:
         for o in self.left:
@@ -113,17 +118,18 @@ class Solver:
         return False
 
     def _settle_draw(self) -> bool:
-        for o in self.left:
+        for o in sorted(self.left, key=lambda o: o.node.order):
+            if o.node.kind != "draw" or o.node in self.walk.known:
+                continue
             r = self.walk(o.node)
-            is_draw = o.node.kind == "draw" and o.node not in self.walk.known
-            if is_draw and isinstance(r.law, (Given, Flat)):
+            if isinstance(r.law, (Given, Flat)):
                 if isinstance(r.law, Flat):
                     self.settled.append(Settled(o, r, len(self.terms)))
-                self._done(o, r.law.density(jnp.asarray(o.value, r.dtype)))
+                self._done(o, r.law.density(jnp.asarray(o.value, r.dtype)), entries=True)
                 self.learn(o.node, jnp.asarray(o.value, r.dtype))
                 return True
-            if is_draw and _is_plain_draw(o.node, self.walk):
-                self._done(o, _score_draw(o, self.walk))
+            if _is_plain_draw(o.node, self.walk):
+                self._done(o, _score_draw(o, self.walk), entries=True)
                 self.learn(o.node, jnp.asarray(o.value, r.dtype))
                 return True
         return False
@@ -140,12 +146,18 @@ class Solver:
             if shared or r.law is None or not r.deps.independent:
                 continue
             self.settled.append(Settled(o, r, len(self.terms)))
-            self._done(o, r.law.density(jnp.asarray(o.value, r.law.dtype)))
+            self._done(o, r.law.density(jnp.asarray(o.value, r.law.dtype)), entries=True)
             return True
         return False
 
-    def _done(self, o: Observation, density: Density) -> None:
+    def hide(self, gone: Sequence[tuple[Observation, Random]]) -> None:
+        """These are about to be settled, by the next term."""
+        self.settled += [Settled(o, r, len(self.terms)) for o, r in gone]
+
+    def _done(self, o: Observation, density: Density, entries: bool = False) -> None:
         self._drop(o)
+        if entries:
+            self.place_of[o.node] = len(self.terms), jnp.shape(density[0])
         self.terms.append(density)
 
     def _drop(self, o: Observation) -> None:
@@ -171,6 +183,15 @@ class Solver:
         self.left += pushed
         self.walk = Walk({**self.walk.known, **learned, **{o.node: jnp.asarray(o.value, r.dtype) for o, r in gone}})
 
+    def settle_together(self, group: Sequence[Observation], density: Density) -> None:
+        """Observations have one density together."""
+        self.settled += [
+            Settled(o, dataclasses.replace(self.walk(o.node), gaussian=None), len(self.terms)) for o in group
+        ]
+        for o in group:
+            self._drop(o)
+        self.terms.append(density)
+
     def _push(self) -> bool:
         whys = []
         for o in self.left:
@@ -183,7 +204,7 @@ class Solver:
                 whys.append((o, str(error)))
                 continue
             self._done(o, (score, 0))
-            self.left += [Observation(o.node.inputs[i], v) for i, v in operands]
+            self.left += [Observation(operand(o.node, i), v) for i, v in operands]
             return True
         self.whys = whys
         return False
@@ -212,6 +233,14 @@ class Solver:
         self.terms.append((score, sum(int(np.prod(o.node.shape)) for o in group)))
         return True
 
+    def _has_scaled(self) -> bool:
+        """Is a weight among what is left?  A power of a density inside of a sum is not that of the sum."""
+        scaled = [o for o in self.left if o.node.kind == "draw" and is_scaled(o.node.site)]
+        for o in scaled:
+            self.whys_of.setdefault(o.node, f"{o.node.label} has a weight (sx.scale, or the subsample "
+                                      f"of a plate), and what it depends on would be summed over")  # fmt: skip
+        return bool(scaled)
+
     def _sum_out(self) -> bool:
         """A draw of one number with few values, behind what is left: sum over them."""
         draws = {d for o in self.left for d in self.walk(o.node).deps}
@@ -231,13 +260,13 @@ class Solver:
             if len(few.values) <= UNROLLED and all(map(is_known, few.values)):  # the rules see the numbers, as 0
                 with jax.ensure_compile_time_eval():
                     numbers = [jnp.asarray(v) for v in few.values]
-                scores, dims = map(jnp.stack, zip(*map(given, numbers), strict=True))
+                scores, dims = map(list, zip(*map(given, numbers), strict=True))  # type: Any, Any
             else:
-                scores, dims = jax.vmap(given)(values)
-            scores = scores + few.log_mass.reshape(-1)
+                scores, dims = jax.vmap(lambda v, given=given: [jnp.asarray(x) for x in given(v)])(values)
+            mass = few.mass.reshape(-1)
             hidden = [(o, dataclasses.replace(self.walk(o.node), gaussian=None)) for o in self.left]
-            self.settled += [Settled(o, r, len(self.terms)) for o, r in hidden]
-            self.terms.append(combine([(s, d) for s, d in zip(scores, dims, strict=True)]))
+            self.hide(hidden)
+            self.terms.append(combine([(s + m, d) for s, d, m in zip(scores, dims, mass, strict=True)]))
             self.left = []
             return True
         return False
@@ -246,7 +275,8 @@ class Solver:
         o = self.left[0]
         r = self.walk(o.node)
         why = (
-            self.loop_whys.get(id(o.node.siblings))
+            self.whys_of.get(o.node)
+            or (self.loop_whys.get(id(o.node.siblings)) if o.node.siblings else "")
             or r.why
             or next((w for other, w in getattr(self, "whys", []) if other is o), "")
         )
@@ -262,12 +292,28 @@ class Solver:
         )
 
 
+def operand(node: Node, place: Any) -> Node:
+    """An operand of an equation, or with several places one of an operand of its own."""
+    for i in place if isinstance(place, tuple) else (place,):
+        node = node.inputs[i]
+    return node
+
+
 def total(terms: Sequence[Density]) -> Density:
-    """The sum of all log densities, -inf where one is, also beside a nan; and the sum of the dimensions."""
-    sums = [jnp.where(jnp.any(t == -jnp.inf), -jnp.inf, jnp.sum(t)) for t, _ in terms]
-    whole = jnp.stack(sums) if sums else jnp.zeros(1)
-    dims = [jnp.sum(jnp.broadcast_to(jnp.asarray(d), jnp.shape(t))) for t, d in terms]
-    return jnp.where(jnp.any(whole == -jnp.inf), -jnp.inf, jnp.sum(whole)), sum(dims, jnp.zeros((), int))
+    """The sum of all log densities, -inf where one is, also beside a nan; and the sum of the dimensions.
+
+    A sum of dimensions that are all known is a plain number.
+    """
+    sums = [jnp.where(jnp.any(t == -jnp.inf), -jnp.inf, jnp.sum(t)) if jnp.ndim(t) else t for t, _ in terms]
+    fixed = sum(d * jnp.size(t) for t, d in terms if isinstance(d, int))
+    dims = [jnp.sum(jnp.broadcast_to(d, jnp.shape(t))) for t, d in terms if not isinstance(d, int)]
+    dim = sum(dims, fixed) if terms else 0
+    if len(sums) == 1:
+        return sums[0], dim
+    impossible: Any = False
+    for s in sums:
+        impossible = (s == -jnp.inf) | impossible
+    return jnp.where(impossible, -jnp.inf, sum(sums, jnp.zeros(()))), dim
 
 
 def _depends_on_draws(node: Node) -> bool:
@@ -293,7 +339,7 @@ def _score_draw(o: Observation, walk: Walk) -> Density:
     f = lambda v, *ls: site.distribution(ls).log_prob(v)  # noqa: E731
     score = site.over_lanes(f, 1)(jnp.asarray(o.value, o.node.aval.dtype), *leaves)
     d = site.distribution(leaves if not site.lanes else site.one_lane(leaves))
-    if is_weighted(d) and not o.name:
+    if is_weighted(d) and not o.name and (is_scaled(site) or not site.observed):
         raise NotMeasurable(f"{site.label} has a weight or a mask, which means nothing for a draw whose value follows "
                             f"from another quantity. Take sx.scale and sx.mask off it.")  # fmt: skip
     return score, 0 if d.is_discrete else math.prod(d.event_shape)

@@ -15,12 +15,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.errors import NotMeasurable
+from storax.logprob.deriving.dependence import Dependence
 from storax.logprob.deriving.filtering import condition
 from storax.logprob.deriving.graphs import Node, known
-from storax.logprob.deriving.laws import is_known, lowest
+from storax.logprob.deriving.laws import is_known
+from storax.logprob.deriving.measures import log_sum, lowest, slim
 from storax.logprob.deriving.randoms import Random
+from storax.logprob.deriving.rows import by_row, rows_of, without
 from storax.logprob.deriving.solving import total
 from storax.logprob.deriving.stepping import Body, Solved, stand_in
+from storax.logprob.deriving.tracking import track
 from storax.logprob.deriving.walking import Walk
 
 MOST_STATES = 256
@@ -38,7 +42,10 @@ class Kinds(NamedTuple):
 
 
 class State(NamedTuple):
-    """`known`: arrays, in order; `mean`, `cov`: of the Gaussian ones, flat; `score`, `dim`: of each joint value."""
+    """`known`: arrays, in order; `mean`, `cov`: of the Gaussian ones, flat; `score`, `dim`: of each joint value.
+
+    `dim` is None as long as it is the same for all: then it is a part of the density of each step.
+    """
 
     known: list[Any]
     mean: Any
@@ -67,7 +74,7 @@ class Stepper:
             elif kind == "few":
                 value = next(values)
                 value = value if isinstance(value, jax.Array) else np.asarray(value, aval.dtype)  # stays known
-                carry.append(known(value.reshape(aval.shape)))
+                carry.append(known(value if value.shape == aval.shape else np.broadcast_to(value, aval.shape)))
             elif kind == "gauss":
                 size = int(np.prod(aval.shape))
                 carry.append(stand_in(aval, state.mean[start : start + size].reshape(aval.shape)))
@@ -143,8 +150,6 @@ class Stepper:
 
     def _values(self, j: int, kinds: Kinds, state: State, xs: Sequence[Any]) -> list[Any] | None:
         found: list[Any] = []
-        if int(np.prod(self.body.avals[j].shape)) != 1:
-            return None
         for few in kinds.values:
             outputs, *_ = self._inputs(kinds, few, state, xs)
             r = Walk({})(outputs[j])
@@ -153,7 +158,8 @@ class Stepper:
                 new = law.values if law is not None else None
             else:
                 new = [r]
-            if new is None or not all(map(is_known, new)):
+            new = None if new is None else [slim(v) for v in new]
+            if new is None or not all(is_known(v) and np.size(v) == 1 for v in new):
                 return None
             found += [np.asarray(v).reshape(()).item() for v in new]
         return list(dict.fromkeys(found))
@@ -209,31 +215,83 @@ class Stepper:
         """The forward algorithm: from each joint value to each."""
         places = after.places("few")
 
+        fixed: list[Any] = []
+
+        rows, size = self._rows(before, after, state, xs, ys)
+
         def pair(few: Any, to: Any) -> Any:
             step, carry, nodes, _ = self.solve(before, few, state, xs, ys, dict(zip(places, to, strict=True)))
-            score, dim = total(step.solver.terms)
-            return (score, dim), self._given(step, after), self._opened(step, before, carry, nodes)
+            score, dim = total(step.solver.terms) if size == 1 else by_row(step.solver.terms, rows, size)
+            fixed.append(dim)
+            dim = None if isinstance(dim, int) else dim
+            others = total(without(step.solver.terms, rows)) if size > 1 else (jnp.zeros(()), 0)
+            return (
+                (score, dim),
+                [jnp.asarray(x) for x in others],
+                self._given(step, after),
+                self._opened(step, before, carry, nodes),
+            )
 
         many = pair
         if after.values != ((),):
-            many = jax.vmap(many, in_axes=(None, 0), out_axes=(0, None, None))
+            many = jax.vmap(many, in_axes=(None, 0), out_axes=(0, None, None, None))
         else:
-            many = jax.vmap(lambda few, _: pair(few, ()), in_axes=(None, 0), out_axes=(0, None, None))
-        many = jax.vmap(many, in_axes=(0, None), out_axes=(0, None, None))
+            many = jax.vmap(lambda few, _: pair(few, ()), in_axes=(None, 0), out_axes=(0, None, None, None))
+        many = jax.vmap(many, in_axes=(0, None), out_axes=(0, None, None, None))
         try:
-            (score, dim), given, opened = many(self._arrays(before), self._arrays(after))
+            (score, dim), others, given, opened = many(self._arrays(before), self._arrays(after))
         except ValueError as error:
             if "out_axes" not in str(error):
                 raise
             raise NotMeasurable("has a carry that depends on another one of few values that are not given") from None
-        new = State(given, None, None, *lowest(state.score[:, None] + score, state.dim[:, None] + dim))
-        return new, (jnp.zeros(()), jnp.zeros((), int)), opened, [None] * len(self.rest)
+        old = state.score[:, None] if state.score.ndim == score.ndim - 1 else state.score[:, None, None]
+        score = old + score
+        if dim is None and state.dim is None:
+            new = State(given, None, None, log_sum(score), None)
+            density = others[0], fixed[0] * size + others[1]
+            return new, density, opened, [None] * len(self.rest)
+        zero = jnp.zeros((len(before.values), 1), int) if size == 1 else jnp.zeros((len(before.values), 1, size), int)
+        dims = (zero if state.dim is None else state.dim[:, None]) + (fixed[0] if dim is None else dim)
+        new = State(given, None, None, *lowest(score, dims))
+        return new, tuple(others), opened, [None] * len(self.rest)
+
+    def _size(self, *kinds: Kinds) -> int:
+        """How many chains of states run side by side, each with a row of the arrays."""
+        sizes = {int(np.prod(self.body.avals[j].shape)) for k in kinds for j in k.places("few")} or {1}
+        if len(sizes) > 1:
+            raise NotMeasurable("has carries of few values of which some have more rows than others")
+        return sizes.pop()
+
+    def _rows(self, before: Kinds, after: Kinds, state: State, xs: Any, ys: Any) -> tuple[list[Any], int]:
+        """Which chain each entry of a step's log densities belongs to.
+
+        Raises:
+            NotMeasurable: to several.
+        """
+        size = self._size(before, after)
+        if size == 1:
+            return [], 1
+        shapes = [[jax.ShapeDtypeStruct(self.body.avals[j].shape, self.body.avals[j].dtype) for j in k.places("few")]
+                  for k in (before, after)]  # fmt: skip
+        blank = lambda xs: [None if x is None else jnp.asarray(x) for x in xs]  # noqa: E731
+
+        def terms(few: Any, to: Any) -> list[Any]:
+            after_ = dict(zip(after.places("few"), to, strict=True))
+            step, *_ = self.solve(before, few, state, blank(xs), blank(ys), after_)
+            return [jnp.asarray(s) for s, _ in step.solver.terms]
+
+        closed = jax.make_jaxpr(terms)(*shapes)
+        chains = object()
+        ids = [Dependence({chains: np.arange(size).reshape(*v.aval.shape, 1)}) for v in closed.jaxpr.invars]
+        out = zip(track(closed, ids), closed.jaxpr.outvars, strict=True)
+        return [rows_of(d, chains, v.aval.shape) for d, v in out], size
 
     def _arrays(self, kinds: Kinds) -> list[Any]:
         if not kinds.places("few"):
             return [jnp.zeros(1)]
         columns = zip(*kinds.values, strict=True)
-        return [jnp.asarray(np.array(c), self.body.avals[j].dtype).reshape(-1, *self.body.avals[j].shape)
+        spread = lambda c, a: jnp.broadcast_to(c.reshape(-1, *[1] * len(a.shape)), (len(c), *a.shape))  # noqa: E731
+        return [spread(jnp.asarray(np.array(c), self.body.avals[j].dtype), self.body.avals[j])
                 for j, c in zip(kinds.places("few"), columns, strict=True)]  # fmt: skip
 
 

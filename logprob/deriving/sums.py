@@ -12,10 +12,10 @@ from jax import lax
 
 import storax.distributions as dist
 from storax.distributions.base import Distribution
-from storax.logprob.deriving.images import Image
-from storax.logprob.deriving.laws import Finite, Given, Law, is_known, log_sum
+from storax.logprob.deriving.families import GammaPower, Name, as_gamma
+from storax.logprob.deriving.laws import Finite, Law, is_known
+from storax.logprob.deriving.measures import log_sum
 from storax.logprob.deriving.pieces import known_all
-from storax.logprob.deriving.randoms import Step
 
 
 class Family(NamedTuple):
@@ -26,17 +26,14 @@ class Family(NamedTuple):
     added: dict[str, Any]
 
 
-def family(d: Distribution) -> Family | None:
-    """How a distribution is summed, None if it is not known."""
+def family(d: Name) -> Family | None:
+    """How numbers of a name are summed, None if it is not known."""
+    gamma = as_gamma(d)
+    if gamma is not None:
+        return Family(dist.Gamma, {"rate": gamma.rate}, {"concentration": gamma.concentration})
     match d:
         case dist.Poisson():
             return Family(dist.Poisson, {}, {"rate": d.rate})
-        case dist.Gamma():
-            return Family(dist.Gamma, {"rate": d.rate}, {"concentration": d.concentration})
-        case dist.Exponential():
-            return Family(dist.Gamma, {"rate": d.rate}, {"concentration": 1.0})
-        case dist.ChiSquared():
-            return Family(dist.Gamma, {"rate": 0.5}, {"concentration": 0.5 * d.df})
         case dist.Binomial() if d.probs is not None:
             return Family(dist.Binomial, {"probs": d.probs}, {"total_count": d.total_count})
         case dist.Bernoulli() if d.probs is not None:
@@ -54,58 +51,11 @@ def _failure_logits(p: Any) -> Any:
     return jnp.log1p(-p) - jnp.log(p)
 
 
-def given(law: Law) -> Distribution | None:
-    """The distribution of a law that is one."""
-    from storax.logprob.deriving.algebra import Plain
-
-    if isinstance(law, Image):
-        (p, *more) = law.pieces
-        return given(law.root) if not more and _is_identity(p) else None
-    if isinstance(law, Given) and not law.site.lanes:
-        return law.site.distribution(law.leaves)
-    return law.d if isinstance(law, Plain) else None
+def alike(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    return a.keys() == b.keys() and all(same(a[n], b[n]) for n in a)
 
 
-def _is_identity(p: Any) -> bool:
-    """Is the only piece of a function x itself?  Probed at points that no formula has in common with x by chance."""
-    if not (isinstance(p.sign, int) and p.sign == 1):
-        return False
-    probes = [np.float32(x) for x in (0.1372, 0.7318, 1.4146, 2.7193, 17.361)]
-    with jax.ensure_compile_time_eval():
-        values = [p.forward(jnp.asarray(x)) for x in probes]
-    return all(is_known(v) and bool(np.all(np.asarray(v) == x)) for v, x in zip(values, probes, strict=True))
-
-
-def of_two(a: Law, b: Law, step: Step) -> Law | None:
-    """The sum or difference of two independent numbers, element by element."""
-    from storax.logprob.deriving.algebra import Plain
-
-    d, e = given(a), given(b)
-    f, g = (family(x) if x is not None else None for x in (d, e))
-    if step.name == "sub":
-        if not (isinstance(d, dist.Cauchy) and isinstance(e, dist.Cauchy)):
-            return _laplace(d, e, step)
-        g = Family(dist.Cauchy, {}, {"loc": -jnp.asarray(e.loc), "scale": e.scale})
-    if f is None or g is None or f.make is not g.make or not _alike(f.shared, g.shared):
-        return None
-    added = {n: jnp.asarray(x) + g.added[n] for n, x in f.added.items()}
-    return Plain(f.make(**f.shared, **added), step.shape, step.aval.dtype)
-
-
-def _laplace(d: Any, e: Any, step: Step) -> Law | None:
-    """The difference of two exponentials of one rate."""
-    from storax.logprob.deriving.algebra import Plain
-
-    if isinstance(d, dist.Exponential) and isinstance(e, dist.Exponential) and _same(d.rate, e.rate):
-        return Plain(dist.Laplace(0.0, 1 / jnp.asarray(d.rate)), step.shape, step.aval.dtype)
-    return None
-
-
-def _alike(a: dict[str, Any], b: dict[str, Any]) -> bool:
-    return a.keys() == b.keys() and all(_same(a[n], b[n]) for n in a)
-
-
-def _same(a: Any, b: Any) -> bool:
+def same(a: Any, b: Any) -> bool:
     return a is b or known_all(lambda x, y: x == y, a, b)
 
 
@@ -113,17 +63,29 @@ def along(law: Law, axes: tuple[int, ...], shape: tuple[int, ...], dtype: Any) -
     """The sum of independent numbers along axes."""
     from storax.logprob.deriving.algebra import Plain
 
-    d = given(law)
-    f = family(d) if d is not None else None
-    if f is not None and all(_constant_along(x, axes, law.shape) for x in f.shared.values()):
-        shared = {n: _one_along(x, axes, law.shape) for n, x in f.shared.items()}
+    d = law.name()
+    if isinstance(d, GammaPower) and d.sign < 0:
+        return _negative(law, d, axes, shape, dtype)
+    f = family(d)
+    if f is not None and all(constant_along(x, axes, law.shape) for x in f.shared.values()):
+        shared = {n: one_along(x, axes, law.shape) for n, x in f.shared.items()}
         added = {n: jnp.broadcast_to(jnp.asarray(x), law.shape).sum(axes) for n, x in f.added.items()}
         return Plain(f.make(**shared, **added), shape, dtype)
     few = law.finite if law.is_discrete else None
     return convolved(few, axes, shape, dtype) if few is not None else None
 
 
-def _constant_along(x: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+def _negative(law: Law, d: GammaPower, axes: tuple[int, ...], shape: tuple[int, ...], dtype: Any) -> Law | None:
+    """The sum of the negatives of gammas."""
+    from storax.logprob.deriving.algebra import Plain
+    from storax.logprob.deriving.products import negated
+
+    gamma = as_gamma(d._replace(sign=1))
+    total = along(Plain(gamma, law.shape, dtype), axes, shape, dtype) if gamma is not None else None
+    return negated(total) if total is not None else None
+
+
+def constant_along(x: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     if np.ndim(x) == 0:
         return True
     full = (1,) * (len(shape) - np.ndim(x)) + np.shape(x)
@@ -135,7 +97,7 @@ def _constant_along(x: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> bo
     return all(bool((whole == np.take(whole, [0], a)).all()) for a in axes)
 
 
-def _one_along(x: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+def one_along(x: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
     if np.ndim(x) == 0:
         return x
     whole = jnp.broadcast_to(jnp.asarray(x), shape)
@@ -172,4 +134,4 @@ def convolved(few: Finite, axes: tuple[int, ...], shape: tuple[int, ...], dtype:
     return Finite(numbers, total, shape, dtype)
 
 
-__all__: Sequence[str] = ["Family", "along", "family", "given", "of_two"]
+__all__: Sequence[str] = ["Family", "alike", "along", "family", "same"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,15 +12,16 @@ import numpy as np
 
 import storax.distributions as dist
 from storax import jaxprs
-from storax.distributions.wrappers import Scaled, Wrapper
+from storax.distributions.wrappers import Masked, Scaled, Wrapper
 from storax.errors import NotMeasurable
-from storax.logprob.deriving import compound
+from storax.logprob.deriving import compound, degrees
 from storax.logprob.deriving.dependence import Dependence, union
 from storax.logprob.deriving.gaussians import Gaussian
 from storax.logprob.deriving.graphs import Node, call_name
-from storax.logprob.deriving.laws import Given, at_once
+from storax.logprob.deriving.laws import Given, at_once, point
 from storax.logprob.deriving.randoms import Random, Step
 from storax.logprob.deriving.registry import rule_of
+from storax.logprob.deriving.sharing import constant
 
 LOOPS: dict[str, Any] = {}  # control flow with draws inside: name -> rule(step, node, walk)
 
@@ -29,12 +31,16 @@ class Walk:
 
     Args:
         known: draw -> its value.
+        before: a walk that knew a part of it.
     """
 
-    def __init__(self, known: Mapping[Node, Any]) -> None:
+    def __init__(self, known: Mapping[Node, Any], before: Walk | None = None) -> None:
         self.known = dict(known)
         self.seen: dict[Node, Any] = {}
         self.outputs: dict[int, list[Any]] = {}
+        if before is not None:
+            self.seen = {n: x for n, x in before.seen.items() if not isinstance(x, Random)}
+            self.outputs = dict(before.outputs)
 
     def __call__(self, node: Node) -> Any:
         if node not in self.seen:
@@ -66,8 +72,14 @@ class Walk:
         equation = node.equation
         name = call_name(equation)
         evaluate = lambda xs: jaxprs.evaluate(equation, list(xs))  # noqa: E731
+        settled = [constant(x) if isinstance(x, Random) else x for x in inputs]
+        if settled and not any(isinstance(x, Random) for x in settled) and not jaxprs.has_sites(equation):
+            with at_once(*settled):
+                value = jaxprs.evaluate(equation, settled)[node.output]
+            deps = union([r.deps.everywhere(node.shape) for r in inputs if isinstance(r, Random)], node.shape)
+            return Random(node.shape, node.aval.dtype, deps, law=point(value), smooth=False)
+        inputs = settled
         step = Step(name, dict(equation.params), inputs, node.aval, node.output, evaluate)
-        deps = union([r.deps.everywhere(node.shape) for r in step.randoms], node.shape)
         try:
             if name in LOOPS:
                 return LOOPS[name](step, node, self)
@@ -78,10 +90,20 @@ class Walk:
                 raise NotMeasurable("has no rule")
             result = rule(step)
         except NotMeasurable as error:
-            result = step.random(deps, why=str(error))
+            result = step.random(step.everywhere(), why=str(error))
         except (ArithmeticError, AssertionError) as error:  # a rule that met what it was not written for
-            result = step.random(deps, why=f"has no rule for this ({error})")
-        if isinstance(result, Random) and result.law is None:
+            result = step.random(step.everywhere(), why=f"has no rule for this ({error})")
+        if not isinstance(result, Random):
+            return result
+        for place, x in enumerate(inputs):
+            if result is x:  # handed on: its value follows from that of another node than its own
+                copied = Step("copy", {}, [x], node.aval, 0, lambda xs: list(xs))
+                push = lambda y, place=place: ([(place, y)], 0.0)  # noqa: E731
+                result = dataclasses.replace(x, push=push, fork=None, made=copied)
+                break
+        if result.made is None:
+            result.made = step
+        if result.law is None:
             result.why = _located(result.why, node)
         return result
 
@@ -108,6 +130,8 @@ def draw(node: Node, leaves: list[Any]) -> Random:
     random_leaves = [x for x in leaves if isinstance(x, Random)]
     if random_leaves:
         try:
+            if any(isinstance(d, (Scaled, Masked)) for d in _wrappers(site)):
+                raise NotMeasurable("has a weight or a mask, and random parameters")
             return compound.draw(node, leaves)
         except NotMeasurable as error:
             deps = union([_own(node, leaves), *[r.deps.everywhere(node.shape) for r in random_leaves]], node.shape)
@@ -122,7 +146,11 @@ def draw(node: Node, leaves: list[Any]) -> Random:
     if one.event_dim:
         gaussian = _vector_gaussian(node, one, leaves)
         why = f"{node.label} is a vector, whose entries depend on each other"
-        return Random(node.shape, node.aval.dtype, deps, why=why, gaussian=gaussian, affine=smooth, smooth=smooth)
+        free, has_density = degrees.of(one.support, node.shape)
+        affine = smooth and has_density and free is None
+        kind = None if smooth and not has_density else smooth
+        return Random(node.shape, node.aval.dtype, deps, why=why, gaussian=gaussian, affine=affine, smooth=kind,
+                      free=free, form=degrees.form(one.support))  # fmt: skip
     return Random(node.shape, node.aval.dtype, deps, law=law, gaussian=_gaussian(node, one, leaves), affine=smooth,
                   smooth=smooth, alike=all(np.ndim(x) == 0 for x in leaves) and not site.lanes)  # fmt: skip
 
@@ -130,6 +158,20 @@ def draw(node: Node, leaves: list[Any]) -> Random:
 def is_weighted(d: Any) -> bool:
     """Is its log density not that of its draws?"""
     return isinstance(d, Scaled) or d.counted is not None or (isinstance(d, Wrapper) and is_weighted(d.base))
+
+
+def is_scaled(site: Any) -> bool:
+    """Does its log density count several times, or in part?"""
+    return any(isinstance(d, Scaled) for d in _wrappers(site))
+
+
+def _wrappers(site: Any) -> list[Any]:
+    """What its distribution is wrapped in, from the outside."""
+    d, out = jax.tree.unflatten(site.tree, [None] * site.tree.num_leaves), []
+    while isinstance(d, Wrapper):
+        out.append(d)
+        d = d.base
+    return out
 
 
 def _own(node: Node, leaves: list[Any]) -> Dependence:

@@ -60,7 +60,9 @@ class Node:
         self.op, self.operands, self.aval, self.run, self.params = op, operands, aval, run, params or {}
         self.level: int = max([level, *(x.level for x in operands)])
         self.number = number
-        self.depth: int = 0 if op in ("exp", "logistic") else 1 + max((x.deep.depth for x in operands), default=0)
+        self.depth: int = (
+            0 if op in ("exp", "logistic", "ndtr", "tanh") else 1 + max((x.deep.depth for x in operands), default=0)
+        )
         self.facts: dict[str, bool] = {}
         self.meaning: Node | None = None
         self.log_of: tuple[str, Node] | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -51,6 +53,43 @@ def root_of_square(v: Node) -> Node | None:
 def rest(v: Node) -> Node | None:
     """1 - sigmoid(x) = sigmoid(-x), and 1 - exp(x) = -expm1(x)."""
     return view("rest", v.operands[1]) if is_one(v.operands[0]) else None
+
+
+def normal_cdf(v: Node) -> Node | None:
+    """0.5 (1 + erf(w)) near 0, and erfc beyond: `jax.scipy.special.ndtr`, and with it `stats.norm.cdf`.
+
+    It is written well, and only its logarithm is not.
+    """
+    half, y = (
+        (v.operands[0], v.operands[1].deep) if v.operands[0].number == 0.5 else (v.operands[1], v.operands[0].deep)
+    )
+    if half.number != 0.5 or y.op != "select_n" or len(y.operands) != 3 or y.operands[2].deep.op != "add":
+        return None
+    near = [x.deep for x in y.operands[2].deep.operands if not is_one(x)]
+    if len(near) != 1 or near[0].op != "erf":
+        return None
+    w = near[0].operands[0].deep
+    far, test = y.operands[1].deep, y.operands[0].deep
+    if far.op != "select_n" or len(far.operands) != 3 or test.op != "lt" or test.operands[0].deep.op != "abs":
+        return None
+    above, low, high = (x.deep for x in far.operands)
+    is_there = (
+        above.op == "gt" and above.operands[1].number == 0 and same(above.operands[0], w)
+        and same(test.operands[0].deep.operands[0], w) and low.op == "erfc" and same(low.operands[0], test.operands[0])
+        and high.op == "sub" and high.operands[0].number == 2 and same(high.operands[1], low)
+    )  # fmt: skip
+    if is_there:
+        x = _unscaled(w) or call("mul", lambda w: w * math.sqrt(2), [w], v)
+        v.meaning = call("ndtr", jax.scipy.special.ndtr, [x], v)
+    return None
+
+
+def _unscaled(w: Node) -> Node | None:
+    """x, where w is x sqrt(1/2): nothing is rounded twice."""
+    if w.op != "mul":
+        return None
+    others = [x for x in w.operands if x.number is None or abs(x.number - math.sqrt(0.5)) > 1e-7]
+    return others[0] if len(others) == 1 and others[0].aval.shape == w.aval.shape else None
 
 
 def exp_minus_one(v: Node) -> Node | None:
@@ -168,6 +207,7 @@ def guarded(v: Node) -> Node | None:
 PATTERNS: dict[str, tuple[Pattern, ...]] = {
     "log": (logarithm("log"), log_of_square),
     "log1p": (logarithm("log1p"),),
+    "mul": (normal_cdf,),
     "sqrt": (root_of_square,),
     "sub": (rest, exp_minus_one),
     "div": (sigmoid, softmax, ratio_of_exponentials),

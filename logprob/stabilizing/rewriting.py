@@ -12,6 +12,7 @@ import numpy as np
 from jax.extend import core as jex
 
 from storax import jaxprs
+from storax.errors import StoraxError
 from storax.logprob.stabilizing.loops import LOOPS
 from storax.logprob.stabilizing.nodes import Node, constant, evaluate, several
 from storax.logprob.stabilizing.patterns import replaced
@@ -156,3 +157,48 @@ def run(closed: Any, arrays: Sequence[Any]) -> list[Any]:
     if not program.found:
         return list(jex.jaxpr_as_fun(closed)(*arrays))
     return program.run(dict(zip(inputs, arrays, strict=True)))
+
+
+def stable(f: Callable[..., Any], *inputs: Any) -> Any:
+    """`f(*inputs)`, computed as `stabilize` has it.
+
+    Where nothing is traced, the real numbers among the inputs are: that shows where they go.  What is not finite then
+    may be so since f does not know them; it is asked again as it is, and so it is if it needs to know them.
+
+    >>> program = lambda x: jnp.log(1 - jax.nn.sigmoid(x))
+    >>> round(float(program(15.0)), 1), round(float(stable(program, 15.0)), 1)
+    (-14.8, -15.0)
+    """
+    if _is_traced(inputs):
+        closed, shape = jax.make_jaxpr(lambda: f(*inputs), return_shape=True)()
+        return jax.tree.unflatten(jax.tree.structure(shape), run(closed, []))
+    seen = _of_reals(f, inputs)
+    if seen is not None and (_is_traced(seen) or all(np.isfinite(x).all() for x in jax.tree.leaves(seen))):
+        return seen
+    result = f(*inputs)
+    leaves, tree = jax.tree.flatten(result)
+    if seen is None or jax.tree.structure(seen) != tree:
+        return result
+    pairs = zip(jax.tree.leaves(seen), leaves, strict=True)
+    return jax.tree.unflatten(tree, [jnp.where(jnp.isfinite(x), x, y) for x, y in pairs])
+
+
+def _is_traced(tree: Any) -> bool:
+    return any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(tree))
+
+
+def _of_reals(f: Callable[..., Any], inputs: Any) -> Any:
+    """f with the real numbers among its inputs traced; None where it needs to know them."""
+    leaves, tree = jax.tree.flatten(inputs)
+    real = [isinstance(x, float) or jnp.issubdtype(getattr(x, "dtype", int), jnp.floating) for x in leaves]
+
+    def of_reals(*numbers: Any) -> Any:
+        given = iter(numbers)
+        return f(*jax.tree.unflatten(tree, [next(given) if r else x for x, r in zip(leaves, real, strict=True)]))
+
+    numbers = [x for x, r in zip(leaves, real, strict=True) if r]
+    try:
+        closed, shape = jax.make_jaxpr(of_reals, return_shape=True)(*numbers)
+    except (StoraxError, jax.errors.JAXTypeError, TypeError, ValueError):
+        return None
+    return jax.tree.unflatten(jax.tree.structure(shape), run(closed, numbers))

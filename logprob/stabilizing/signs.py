@@ -12,7 +12,7 @@ from storax.logprob.stabilizing.nodes import DEEPEST, Node
 
 Fact = Callable[[Node], bool]
 
-_POSITIVE = {"exp", "exp2", "logistic", "softmax", "abs", "square", "sqrt", "rsqrt", "cosh", "erfc"}
+_POSITIVE = {"exp", "exp2", "logistic", "ndtr", "softmax", "abs", "square", "sqrt", "rsqrt", "cosh", "erfc"}
 RESHAPES = frozenset({"broadcast_in_dim", "reshape", "squeeze", "expand_dims", "copy"})
 # What only moves elements, of its first operand.
 MOVES = RESHAPES | {"transpose", "rev", "slice", "dynamic_slice", "gather", "stop_gradient", "convert_element_type"}
@@ -68,11 +68,19 @@ def is_bounded(v: Node) -> bool:
     """Is it not positive, or x minus a maximum over x?  An exponential of it does not overflow."""
     if is_nonpositive(v):
         return True
+    if v.op == "select_n":
+        return all(is_bounded(x) for x in v.operands[1:])
     if v.op != "sub":
         return False
     tops = [x for x in _sources(v.operands[1]) if x.op in ("max", "reduce_max")]
-    inner = [y for top in tops for x in top.operands for y in _sources(x)]
+    inner = [y for top in tops for y in _beneath(top)]
     return any(same(x, y) for x in _sources(v.operands[0]) for y in inner)
+
+
+def _beneath(top: Node, depth: int = 8) -> list[Node]:
+    """What a maximum is one of, also through other maxima."""
+    found = [y for x in top.operands for y in _sources(x)]
+    return found + [z for y in found if y.op == "max" and depth for z in _beneath(y, depth - 1)]
 
 
 def _sources(node: Node) -> list[Node]:

@@ -20,10 +20,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from storax.distributions.special import log1mexp
+from storax.distributions.special import log1mexp, log_ndtr
 from storax.logprob.stabilizing.functions import guarded_log, log_softmax, logsumexp, sigmoid
 from storax.logprob.stabilizing.nodes import DEEPEST, Node, call
-from storax.logprob.stabilizing.signs import MOVES, is_bounded, is_nonnegative, is_tame, same
+from storax.logprob.stabilizing.signs import MOVES, is_bounded, is_nonnegative, is_square, is_tame, same
 
 View = Callable[[Node], Node | None]
 
@@ -81,6 +81,36 @@ def plain(kind: str, v: Node) -> Node:
             number = np.asarray(_OF_NUMBERS[kind](np.float64(v.number)), v.aval.dtype)
         return Node("constant", (), v.aval, lambda: jnp.broadcast_to(number, v.aval.shape), number=float(number))
     return call("plain_" + kind, PLAIN[kind], [v], v)
+
+
+def _log_tanh(v: Node) -> Node | None:
+    """log tanh x = log(1 - exp(-2x)) - log(1 + exp(-2x)), for x that cannot be negative."""
+    if not is_nonnegative(v.operands[0]):
+        return None
+    return call("log_tanh", lambda x: log1mexp(2 * x) - jax.nn.softplus(-2 * x), v.operands, v)
+
+
+def _normal_logit(x: Any) -> jax.Array:
+    return log_ndtr(x) - log_ndtr(-x)
+
+
+def _of_factors(v: Node) -> Node | None:
+    """log(1 - x^2) = log(1 - x) + log(1 + x)."""
+    parts = [view(kind, v.operands[0]) for kind in ("log1m", "log1p")] if is_square(v) else [None]
+    found = [p for p in parts if p is not None]
+    return call("log1m_square", _log1m_square, [*found, v.operands[0]], v) if len(found) == 2 else None
+
+
+def _log1m_square(log1m: Any, log1p: Any, x: Any) -> jax.Array:
+    small = jnp.abs(x) < 0.5  # where both are nearly opposite
+    return jnp.where(small, jnp.log1p(-jnp.square(jnp.where(small, x, 0.0))), log1m + log1p)
+
+
+def _rest_of_tanh(v: Node) -> Node:
+    """1 - tanh x = 2 sigmoid(-2x)."""
+    share = Node("logistic", [call("mul", lambda x: -2 * x, v.operands, v)], v.aval, sigmoid)
+    two = Node("constant", (), v.aval, lambda: jnp.full(v.aval.shape, 2, v.aval.dtype), number=2.0)
+    return call("mul", jnp.multiply, [two, share], v)
 
 
 def _log(v: Node) -> Node:
@@ -207,6 +237,8 @@ def _log1p(v: Node) -> Node | None:
 def _log1m(v: Node) -> Node | None:
     if v.op == "sub" and is_one(v.operands[0]):
         return view("log", v.operands[1])
+    if (factors := _of_factors(v)) is not None:
+        return factors
     inner = view("log", v)
     # The logarithm of a share that is nearly 1 may round to more than 0, and log(1 - v) would be nan.
     if inner is None or v.op in ("div", "add", "reduce_sum") or not is_nonnegative(v):
@@ -250,6 +282,14 @@ _VIEWS: dict[tuple[str, str], View] = {
     ("log", "exp2"): lambda v: call("mul", lambda x: x * math.log(2), v.operands, v),
     ("log", "logistic"): _sigmoid,
     ("log", "softmax"): _softmax,
+    ("log", "tanh"): _log_tanh,
+    ("log1m", "tanh"): lambda v: call("log1m", lambda x: math.log(2) + jax.nn.log_sigmoid(-2 * x), v.operands, v),
+    ("log1p", "tanh"): lambda v: call("log1p", lambda x: math.log(2) + jax.nn.log_sigmoid(2 * x), v.operands, v),
+    ("rest", "tanh"): _rest_of_tanh,
+    ("log", "ndtr"): lambda v: call("log_ndtr", log_ndtr, v.operands, v),
+    ("log1m", "ndtr"): lambda v: call("log_ndtr", lambda x: log_ndtr(-x), v.operands, v),
+    ("logit", "ndtr"): lambda v: call("logit", _normal_logit, v.operands, v),
+    ("rest", "ndtr"): lambda v: call("ndtr", jax.scipy.special.ndtr, [call("neg", lax.neg, v.operands, v)], v),
     ("log", "mul"): _product,
     ("log", "div"): _quotient,
     ("log", "add"): _sum_of_two,

@@ -50,7 +50,7 @@ class CorrelationFactor(Bijection):
         x = parts / length + identity * jnp.maximum(shrunk / length, tiny)
         log_length = (top + jnp.log(length))[..., 0]
         powers = jnp.broadcast_to(jnp.asarray(np.arange(d) + 2.0, z.dtype), log_length.shape)
-        log_cosh = jnp.abs(z) + jnp.log1p(jnp.exp(-2 * jnp.abs(z))) - np.log(2.0)
+        log_cosh = jnp.abs(z) + jnp.log1p(jnp.exp(-2 * jnp.abs(z))) - math.log(2.0)
         # The first row has no z and length 1.
         return x, log_cosh.sum(-1) - (powers * log_length)[..., 1:].sum(-1)
 

@@ -63,7 +63,7 @@ class CholeskyToMatrix(FillCholesky):
         d = factor.shape[-1]
         powers = jnp.asarray(np.arange(d, 0, -1), factor.dtype)
         logs = jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1))
-        of_product = jnp.sum(logs * jnp.broadcast_to(powers, logs.shape), -1) + d * np.log(2.0)
+        of_product = jnp.sum(logs * jnp.broadcast_to(powers, logs.shape), -1) + d * math.log(2.0)
         length = jnp.sqrt(jnp.square(factor).sum(-1, keepdims=True))
         gain = 1 + nugget(factor / length) * jnp.broadcast_to(jnp.eye(d, dtype=factor.dtype), factor.shape)
         return matmul(factor, factor.mT) * gain, log_det + of_product

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import jax
@@ -79,7 +80,7 @@ def _single(x: jax.Array) -> jax.Array:
 
 
 def _weights(d: int, ndim: int) -> jax.Array:
-    pairs = np.full(d // 2 + 1, np.sqrt(2.0))
+    pairs = np.full(d // 2 + 1, math.sqrt(2.0))
     pairs[0] = 1.0
     if d % 2 == 0:
         pairs[-1] = 1.0

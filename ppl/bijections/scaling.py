@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -79,7 +80,7 @@ class Softplus(Bijection):
 
     def inverse(self, x: jax.Array) -> jax.Array:
         x = floats(x)
-        small = x < np.log(2.0)  # log(exp(x) - 1) = x + log(1 - exp(-x)), after Maechler (2012)
+        small = x < math.log(2.0)  # log(exp(x) - 1) = x + log(1 - exp(-x)), after Maechler (2012)
         of_small = jnp.log(jnp.expm1(jnp.where(small, x, 0.5)))
         y = jnp.where(small, 1.0, x)
         return jnp.where(small, of_small, y + jnp.log1p(-jnp.exp(-y)))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from storax.bijections.base import Bijection, floats
 
@@ -33,7 +33,7 @@ class Stereographic(Bijection):
         last = jnp.where(square < 1, 1 - square, 1 / jnp.maximum(square, 1.0) - 1) / jnp.where(
             square < 1, 1 + square, 1 / jnp.maximum(square, 1.0) + 1
         )
-        return jnp.concatenate([z * scale, last], -1), z.shape[-1] * (np.log(2.0) - jnp.log1p(square[..., 0]))
+        return jnp.concatenate([z * scale, last], -1), z.shape[-1] * (math.log(2.0) - jnp.log1p(square[..., 0]))
 
     def inverse(self, x: jax.Array) -> jax.Array:
         x = floats(x)

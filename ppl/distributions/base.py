@@ -208,7 +208,9 @@ class Distribution(Pytree, abc.ABC):
 
     @property
     def counted(self) -> Any:
-        """Which of the batch count, if `mask` was used; else None."""
+        """Which of the batch count, if `mask` was used; else None.  `batch_shape`, and the first of the event's axes
+        if they were those of a batch with a mask: `to_event` comes after `mask`.
+        """
         return None
 
     # Checks
@@ -311,12 +313,21 @@ def _in_words(support: Support) -> str:
 
 
 def promote(*arrays: Any) -> list[jax.Array]:
-    """Floating arrays of the same rank: broadcasting happens here, in the open.  Python numbers stay weakly typed."""
+    """Floating arrays of the same rank: broadcasting happens here, in the open.
+
+    Python numbers are of the type of the arrays beside them, and stay weakly typed if there are none; integers become
+    what the floats beside them are, but no less than 32 bits.
+    """
     ndim = max(jnp.ndim(x) for x in arrays)
+    arrays = tuple(jnp.asarray(float(x) if isinstance(x, (bool, int)) else x) for x in arrays)
+    floats = [x.dtype for x in arrays if jnp.issubdtype(x.dtype, jnp.floating) and not x.weak_type]
+    whole = jnp.result_type(*floats, jnp.float32) if floats else jnp.result_type(float)
     out = []
     for x in arrays:
-        x = jnp.asarray(float(x) if isinstance(x, (bool, int)) else x)
-        x = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.result_type(float))
+        if not jnp.issubdtype(x.dtype, jnp.floating):
+            x = x.astype(whole)
+        elif x.weak_type and floats:
+            x = x.astype(jnp.result_type(*floats))
         out.append(x.reshape((1,) * (ndim - x.ndim) + x.shape) if 0 < x.ndim < ndim else x)
     return out
 

@@ -12,6 +12,7 @@ from storax import supports
 from storax.distributions.base import as_parameter, is_known, promote, within
 from storax.distributions.compound import Compound, column, finite_part
 from storax.distributions.graphs import Graph
+from storax.distributions.rows import dot_rows
 from storax.distributions.special import HALF_LOG_TWO_PI
 from storax.errors import ArgumentTypeError, NotMeasurable, ParameterError, ShapeError
 from storax.supports import Support
@@ -80,7 +81,7 @@ class CAR(Compound):
         # y'(D - r W)y = (1 - |r|) sum d_i y_i^2 + |r| sum w_ij (y_i -+ y_j)^2: no term is negative.
         between = self.adj_matrix.squares(y, sign)
         degrees = jnp.asarray(self.adj_matrix.degrees(), y.dtype)
-        own = (jnp.square(y) * degrees.reshape((1,) * (y.ndim - 1) + (-1,))).sum(-1)
+        own = dot_rows(jnp.square(y), degrees.reshape((1,) * (y.ndim - 1) + (-1,)))
         own, between, r, sign = promote(own, between, self.correlation, sign)
         size = sign * r
         energy, precision, log_det = promote(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -40,7 +41,7 @@ class Cauchy(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, loc, scale = promote(value, self.loc, self.scale)
-        return -log1p_square(quotient(x - loc, scale)) - jnp.log(scale) - np.log(np.pi)
+        return -log1p_square(quotient(x - loc, scale)) - jnp.log(scale) - math.log(np.pi)
 
     def log_cdf(self, value: Any) -> jax.Array:
         return _log_cauchy_cdf(standardize(*promote(value, self.loc, self.scale)))
@@ -67,7 +68,7 @@ class Cauchy(Distribution):
         return jnp.broadcast_to(promote(self.loc)[0], self.shape)
 
     def entropy(self) -> jax.Array:
-        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + np.log(4 * np.pi), self.shape)
+        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + math.log(4 * np.pi), self.shape)
 
 
 def _log_cauchy_cdf(z: jax.Array) -> jax.Array:
@@ -96,7 +97,7 @@ class HalfCauchy(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, _ = promote(value, self.scale)
         inside = ~((x < 0) | (x == jnp.inf))
-        return within(inside, Cauchy(0.0, self.scale).log_prob(jnp.where(inside, x, 0.0)) + np.log(2.0))
+        return within(inside, Cauchy(0.0, self.scale).log_prob(jnp.where(inside, x, 0.0)) + math.log(2.0))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, scale = promote(value, self.scale)
@@ -130,7 +131,7 @@ class HalfCauchy(Distribution):
         return jnp.zeros(self.shape, self.dtype)
 
     def entropy(self) -> jax.Array:
-        return jnp.log(promote(self.scale)[0]) + np.log(2 * np.pi)
+        return jnp.log(promote(self.scale)[0]) + math.log(2 * np.pi)
 
 
 def half_cauchy_above(p: Any) -> jax.Array:

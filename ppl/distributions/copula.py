@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -102,7 +103,7 @@ class GaussianCopula(Compound):
         low = below < above
         nearest = jnp.maximum(jnp.where(low, below, above), jnp.finfo(below.dtype).min)
         possible = jnp.isfinite(jnp.where(low, below, above))
-        z = log_ndtri(jnp.where(possible, jnp.minimum(nearest, np.log(0.5)), np.log(0.5)))
+        z = log_ndtri(jnp.where(possible, jnp.minimum(nearest, math.log(0.5)), math.log(0.5)))
         z = jnp.where(low, z, -z)
         own = self.marginal_dist.log_prob(x).sum(-1)
         z = jnp.where(jnp.isnan(x), x, z)

@@ -49,11 +49,11 @@ class Delta(Distribution):
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, v = promote(value, self.v)
-        return pass_nan(x, within(x >= v, 0.0))
+        return pass_nan(x, within(x >= v, jnp.zeros_like(v)))
 
     def log_survival(self, value: Any) -> jax.Array:
         x, v = promote(value, self.v)
-        return pass_nan(x, within(x < v, 0.0))
+        return pass_nan(x, within(x < v, jnp.zeros_like(v)))
 
     def icdf(self, q: Any) -> jax.Array:
         return jnp.broadcast_to(jnp.asarray(self.v), jnp.broadcast_shapes(jnp.shape(q), self.batch_shape))

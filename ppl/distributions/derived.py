@@ -42,6 +42,13 @@ class Derived(Distribution):
             return self.base.dtype
         return jnp.result_type(self.base.dtype, *[_float_type(x) for x in self._given()])
 
+    @property
+    def _zero(self) -> jax.Array:
+        """0, `[*batch_shape]`, in the floats of the base's parameters: whole numbers beside it become such floats."""
+        kinds = [x.dtype for x in map(jnp.asarray, jax.tree.leaves(self.base)) if not x.weak_type]
+        floats = [kind for kind in kinds if jnp.issubdtype(kind, jnp.floating)]
+        return jnp.zeros(self.batch_shape, jnp.result_type(*floats) if floats else bool)
+
     def take(self, positions: Any) -> Distribution:
         own = {n: x if jnp.ndim(x) == 0 else self._flat(x)[positions] for n, x in self._named()}
         return self.replace(base=self._spread(self.base).take(positions), **own)

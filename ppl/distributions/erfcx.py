@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 # (1 + 2x) erfcx(x) as a polynomial in t = (x - 4) / (x + 4), highest power first: the Chebyshev series over [-1, 1] cut
 # off below 1e-17 and 1e-9, computed with mpmath at 60 digits (the form is that of Shepherd & Laframboise 1981).
@@ -50,6 +50,6 @@ def log_ndtr(z: Any) -> jax.Array:
     z, kept = (z, z.dtype) if jnp.finfo(z.dtype).bits > 16 else (z.astype(jnp.float32), z.dtype)
     low = z < 0
     y = jnp.where(low, z, -1.0)
-    of_low = -0.5 * jnp.square(y) + jnp.log(0.5 * erfcx(-y * np.sqrt(0.5)))
-    of_high = jnp.log1p(-0.5 * jax.scipy.special.erfc(jnp.where(low, 1.0, z) * np.sqrt(0.5)))
+    of_low = -0.5 * jnp.square(y) + jnp.log(0.5 * erfcx(-y * math.sqrt(0.5)))
+    of_high = jnp.log1p(-0.5 * jax.scipy.special.erfc(jnp.where(low, 1.0, z) * math.sqrt(0.5)))
     return jnp.where(low, of_low, of_high).astype(kept)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.scipy.special import logsumexp
 
 from storax import supports
@@ -88,7 +88,7 @@ def _log_excess(z: jax.Array, k: jax.Array) -> jax.Array:
     """log of exp(k^2 / 2 - k z) P(Z <= z - k): the density over the rate."""
     low = z < k
     y = jnp.where(low, k - z, 1.0)
-    of_low = -0.5 * jnp.square(jnp.where(low, z, 0.0)) + jnp.log(0.5 * erfcx(y * np.sqrt(0.5)))
+    of_low = -0.5 * jnp.square(jnp.where(low, z, 0.0)) + jnp.log(0.5 * erfcx(y * math.sqrt(0.5)))
     u = jnp.where(low, 0.0, z - k)
     return jnp.where(low, of_low, -k * (u + 0.5 * k) + log_ndtr(u))
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from storax.bijections.cholesky import cholesky, matmul
+from storax.bijections.cholesky import cholesky, matmul, solve_lower
 from storax.distributions.base import as_parameter, is_known, promote
 from storax.errors import ParameterError, ShapeError
 
@@ -139,12 +139,17 @@ def solve(factor: jax.Array, x: jax.Array) -> jax.Array:
 
 
 def solve_matrix(factor: Any, x: Any) -> jax.Array:
-    """L^-1 X for matrices X `[..., d, k]`."""
-    factor, x = same_batch(*promote_matrices(factor, x), 2)
+    """L^-1 X for matrices X `[..., d, k]`; one L for many X is one solve with all of their columns."""
+    factor, x = promote_matrices(factor, x)
+    if factor.ndim == 2 < x.ndim:
+        columns = jnp.moveaxis(x, -2, 0)
+        solved = lax.linalg.triangular_solve(factor, columns.reshape(len(columns), -1), left_side=True, lower=True)
+        return jnp.moveaxis(solved.reshape(columns.shape), 0, -2)
+    factor, x = same_batch(factor, x, 2)
     batch = jnp.broadcast_shapes(factor.shape[:-2], x.shape[:-2])
     factor = jnp.broadcast_to(factor, batch + factor.shape[-2:])
     x = jnp.broadcast_to(x, batch + x.shape[-2:])
-    return lax.linalg.triangular_solve(factor, x, left_side=True, lower=True)
+    return solve_lower(factor, x)
 
 
 def promote_matrices(a: Any, b: Any) -> tuple[jax.Array, jax.Array]:

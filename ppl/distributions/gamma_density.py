@@ -5,12 +5,12 @@ The slopes are written by hand, in closed forms in which nothing cancels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
@@ -126,7 +126,7 @@ def _to_normal(y: jax.Array) -> tuple[jax.Array, jax.Array]:
     info = jnp.finfo(y.dtype)
     half = -info.minexp // 2
     small = y < info.tiny
-    return jnp.where(small, 2.0**half, 1.0).astype(y.dtype), jnp.where(small, -2 * half * np.log(2.0), 0.0)
+    return jnp.where(small, 2.0**half, 1.0).astype(y.dtype), jnp.where(small, -2 * half * math.log(2.0), 0.0)
 
 
 class _Logs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -93,7 +94,7 @@ class Chi(Distribution):
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         (df,) = promote(self.df)
         log_y = log_gamma_draws(key, 0.5 * df, (*shape, *self.batch_shape), self.dtype)
-        return positive_float(jnp.exp(0.5 * (log_y + np.log(2.0))))
+        return positive_float(jnp.exp(0.5 * (log_y + math.log(2.0))))
 
     def log_prob(self, value: Any) -> jax.Array:
         x, df = promote(value, self.df)
@@ -105,7 +106,7 @@ class Chi(Distribution):
         score = log_gamma_density(a, 0.5 * jnp.square(y)) + jnp.log(y)
         power = times_log(df - 1, safe_log(jnp.where(low, x, 1.0)))
         square = jnp.square(jnp.where(low, x, 0.0))
-        of_low = power - 0.5 * square + (1 - a) * np.log(2.0) - _log_gamma(a)
+        of_low = power - 0.5 * square + (1 - a) * math.log(2.0) - _log_gamma(a)
         return within(inside, jnp.where(low, of_low, score))
 
     def log_cdf(self, value: Any) -> jax.Array:
@@ -117,7 +118,7 @@ class Chi(Distribution):
     def _half_square(self, value: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         x, df = promote(value, self.df)
         x = jnp.maximum(x, 0.0)
-        return 0.5 * df, 0.5 * jnp.square(x), 2 * safe_log(x) - np.log(2.0)
+        return 0.5 * df, 0.5 * jnp.square(x), 2 * safe_log(x) - math.log(2.0)
 
     def icdf(self, q: Any) -> jax.Array:
         q, _ = promote(q, self.df)
@@ -125,7 +126,7 @@ class Chi(Distribution):
 
     @property
     def mean(self) -> jax.Array:
-        return np.sqrt(2.0) * jnp.exp(log_gamma_half_step(0.5 * promote(self.df)[0]))
+        return math.sqrt(2.0) * jnp.exp(log_gamma_half_step(0.5 * promote(self.df)[0]))
 
     @property
     def variance(self) -> jax.Array:
@@ -149,7 +150,7 @@ class Chi(Distribution):
     def entropy(self) -> jax.Array:
         a = 0.5 * promote(self.df)[0]
         # X = sqrt(2 Y): log |dX/dY| = log(2 Y) * -1/2.
-        return gamma_entropy(a) - 0.5 * (digamma(a) + np.log(2.0))
+        return gamma_entropy(a) - 0.5 * (digamma(a) + math.log(2.0))
 
 
 class GeneralizedGamma(Distribution):

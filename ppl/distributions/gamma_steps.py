@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -79,7 +80,7 @@ def chi_log_density(k: Any, x: Any) -> jax.Array:
     direct = (k <= 20) | (x < 1e-2 * jnp.sqrt(k))  # also where the square of x is no longer a float
     near_mode = log_gamma_density(jnp.where(direct, 20.0, 0.5 * k), 0.5 * jnp.square(jnp.where(direct, 1.0, x)))
     y = jnp.where(direct, x, 1.0)
-    of_direct = (k - 1) * jnp.log(y) - 0.5 * jnp.square(y) - (0.5 * k - 1) * np.log(2.0) - gammaln(0.5 * k)
+    of_direct = (k - 1) * jnp.log(y) - 0.5 * jnp.square(y) - (0.5 * k - 1) * math.log(2.0) - gammaln(0.5 * k)
     return jnp.where(direct, of_direct, near_mode + jnp.log(jnp.where(direct, 1.0, x)))
 
 
@@ -90,4 +91,4 @@ def chi_entropy(k: Any) -> jax.Array:
 
 def chi_mean_log(k: Any) -> jax.Array:
     """The mean of its logarithm."""
-    return 0.5 * (np.log(2.0) + digamma(0.5 * k))
+    return 0.5 * (math.log(2.0) + digamma(0.5 * k))

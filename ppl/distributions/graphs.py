@@ -11,6 +11,7 @@ import numpy as np
 
 from storax.distributions.base import as_parameter, is_known, promote
 from storax.distributions.compound import column
+from storax.distributions.rows import dot_rows
 from storax.errors import ParameterError, ShapeError
 from storax.pytrees import Pytree, static
 
@@ -59,6 +60,10 @@ class Edges:
         values, vectors = np.linalg.eigh(np.diag(self.adjacency.sum(-1)) - self.adjacency)
         zeros = self.components.max() + 1
         return values[zeros:], vectors[:, zeros:]
+
+
+# Nodes times edges up to which a product by the matrix of incidence is faster than indices.
+SMALL = 4096
 
 
 class Graph(Pytree):
@@ -123,14 +128,21 @@ class Graph(Pytree):
     def squares(self, y: jax.Array, sign: Any) -> jax.Array:
         """The sum over edges of w_ij (y_i - s y_j)^2, with s = `sign`, 1 or -1."""
         if self.edges is not None:
-            i, j = self.edges.ends
-            weights = self.edges.weights.astype(y.dtype).reshape((1,) * (y.ndim - 1) + (-1,))
-            sign, first = promote(column(sign), y[..., i])
-            return (weights * jnp.square(first - sign * y[..., j])).sum(-1)
+            gaps, weights = promote(self._gaps(self.edges, y, sign), jnp.asarray(self.edges.weights, y.dtype))
+            return dot_rows(jnp.square(gaps), weights)
         _, d = promote(y, self.degrees())
         cross = jnp.einsum("...i,ij,...j->...", y, self.matrix.astype(y.dtype), y, precision="highest")
         own, cross, sign = promote((d * jnp.square(y)).sum(-1), cross, sign)
         return own - sign * cross
+
+    def _gaps(self, edges: Edges, y: jax.Array, sign: Any) -> jax.Array:
+        """y_i - s y_j for each edge, `[..., edges]`."""
+        i, j = edges.ends
+        if jnp.ndim(sign) == 0 and self.size * len(i) <= SMALL:
+            first, second = (jnp.asarray(np.arange(self.size)[:, None] == k, y.dtype) for k in (i, j))
+            return jnp.matmul(y, first - jnp.asarray(sign, y.dtype) * second, precision="highest")
+        sign, first = promote(column(sign), y[..., i])
+        return first - sign * y[..., j]
 
     def __repr__(self) -> str:
         if self.edges is None:

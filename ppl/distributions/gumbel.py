@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -108,14 +109,14 @@ class Moyal(Distribution):
 
     def log_cdf(self, value: Any) -> jax.Array:
         z = standardize(*promote(value, self.loc, self.scale))
-        return log_ndtr(-_exp_minus(0.5 * z)) + np.log(2.0)
+        return log_ndtr(-_exp_minus(0.5 * z)) + math.log(2.0)
 
     def log_survival(self, value: Any) -> jax.Array:
         z = standardize(*promote(value, self.loc, self.scale))
         far, low = z > 80, z < 0  # y = exp(-z / 2) underflows if far; erf(y) is 1 if low
-        middle = jnp.log(erf(np.sqrt(0.5) * _exp_minus(0.5 * jnp.where(far | low, 0.0, z))))
-        of_low = log1mexp(-log_ndtr(-_exp_minus(0.5 * jnp.where(low, z, -1.0))) - np.log(2.0))
-        return jnp.where(far, -0.5 * z + 0.5 * np.log(2 / np.pi), jnp.where(low, of_low, middle))
+        middle = jnp.log(erf(math.sqrt(0.5) * _exp_minus(0.5 * jnp.where(far | low, 0.0, z))))
+        of_low = log1mexp(-log_ndtr(-_exp_minus(0.5 * jnp.where(low, z, -1.0))) - math.log(2.0))
+        return jnp.where(far, -0.5 * z + 0.5 * math.log(2 / np.pi), jnp.where(low, of_low, middle))
 
     def icdf(self, q: Any) -> jax.Array:
         q, loc, scale = promote(q, self.loc, self.scale)
@@ -124,7 +125,7 @@ class Moyal(Distribution):
     @property
     def mean(self) -> jax.Array:
         loc, scale = promote(self.loc, self.scale)
-        return loc + (np.log(2.0) + np.euler_gamma) * scale
+        return loc + (math.log(2.0) + np.euler_gamma) * scale
 
     @property
     def variance(self) -> jax.Array:
@@ -135,7 +136,7 @@ class Moyal(Distribution):
         return jnp.broadcast_to(promote(self.loc)[0], self.shape)
 
     def entropy(self) -> jax.Array:
-        constant = 0.5 * (1 + np.euler_gamma + np.log(4 * np.pi))
+        constant = 0.5 * (1 + np.euler_gamma + math.log(4 * np.pi))
         return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + constant, self.shape)
 
 

@@ -10,11 +10,11 @@ and the like.  The relative error is about 1e-13 (1e-6 in float32), of the small
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from storax.distributions.beta_density import log_beta_density, two_logs
@@ -79,7 +79,7 @@ def _gamma_window(a: jax.Array, y: jax.Array, lower: jax.Array) -> jax.Array:
     linear = d / jnp.maximum(jnp.abs(y - a), d * jnp.finfo(y.dtype).tiny * 4)
     quadratic = jnp.sqrt(2 * d / y)
     below = jnp.minimum((d + y) / a, d)
-    below = jnp.where(quadratic < 0.6, jnp.minimum(below, quadratic * np.exp(0.5)), below)
+    below = jnp.where(quadratic < 0.6, jnp.minimum(below, quadratic * math.exp(0.5)), below)
     above = quadratic
     for _ in range(3):
         above = jnp.minimum(above, jnp.log1p((d + a * above) / y))
@@ -129,4 +129,4 @@ def _beta_window(a: jax.Array, b: jax.Array, x: jax.Array, rest: jax.Array) -> j
     linear = jnp.where(slope > 0, d / jnp.maximum(slope, 4 * d * tiny), jnp.inf)
     quadratic = jnp.sqrt(2 * d / (n * x * rest))
     width = jnp.minimum(jnp.minimum(linear, (d - n * log_rest) / a), d - log_rest)
-    return jnp.where(quadratic < 0.6, jnp.minimum(width, quadratic * np.exp(0.5)), width)
+    return jnp.where(quadratic < 0.6, jnp.minimum(width, quadratic * math.exp(0.5)), width)

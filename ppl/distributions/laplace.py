@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 from storax import supports
 from storax.distributions.base import Distribution, promote
 from storax.distributions.special import probability, quotient, standardize
+from storax.rules import custom_rule
 from storax.supports import Support
 
 
@@ -39,7 +41,7 @@ class Laplace(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, loc, scale = promote(value, self.loc, self.scale)
-        return -jnp.abs(quotient(x - loc, scale)) - jnp.log(scale) - np.log(2.0)
+        return -jnp.abs(quotient(x - loc, scale)) - jnp.log(scale) - math.log(2.0)
 
     def log_cdf(self, value: Any) -> jax.Array:
         return _log_laplace_cdf(standardize(*promote(value, self.loc, self.scale)))
@@ -65,11 +67,11 @@ class Laplace(Distribution):
         return self.mean
 
     def entropy(self) -> jax.Array:
-        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + (1 + np.log(2.0)), self.shape)
+        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + (1 + math.log(2.0)), self.shape)
 
 
 def _log_laplace_cdf(z: jax.Array) -> jax.Array:
-    return jnp.where(z < 0, z - np.log(2.0), jnp.log1p(-0.5 * jnp.exp(-jnp.abs(z))))
+    return jnp.where(z < 0, z - math.log(2.0), jnp.log1p(-0.5 * jnp.exp(-jnp.abs(z))))
 
 
 class AsymmetricLaplace(Distribution):
@@ -182,7 +184,7 @@ class SoftLaplace(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, loc, scale = promote(value, self.loc, self.scale)
         z = standardize(x, loc, scale)
-        return jnp.where(jnp.isinf(z), -jnp.inf, np.log(2 / np.pi) - jnp.log(scale) - jnp.logaddexp(z, -z))
+        return math.log(2 / np.pi) - jnp.log(scale) - log_two_cosh(z)
 
     def log_cdf(self, value: Any) -> jax.Array:
         return _log_arctan_exp(standardize(*promote(value, self.loc, self.scale)))
@@ -209,7 +211,23 @@ class SoftLaplace(Distribution):
         return self.mean
 
     def entropy(self) -> jax.Array:
-        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + np.log(2 * np.pi), self.shape)
+        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + math.log(2 * np.pi), self.shape)
+
+
+@custom_rule
+def log_two_cosh(z: Any) -> jax.Array:
+    """log(exp(z) + exp(-z)); without a gradient at infinity.
+
+    >>> log_two_cosh(jnp.float32(1e30)).item() == jnp.float32(1e30).item()
+    True
+    """
+    return jnp.abs(z) + jnp.log1p(jnp.exp(-2 * jnp.abs(z)))
+
+
+@log_two_cosh.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    (z,) = primals
+    return log_two_cosh(z), jnp.where(jnp.isinf(z), 0.0, jnp.tanh(z)) * tangents[0]
 
 
 def _log_arctan_exp(z: jax.Array) -> jax.Array:
@@ -217,4 +235,4 @@ def _log_arctan_exp(z: jax.Array) -> jax.Array:
     low, far = z < 0, z < -20
     of_low = jnp.log(jnp.arctan(jnp.exp(jnp.where(low & ~far, z, -1.0))) * (2 / np.pi))
     of_high = jnp.log1p(-(2 / np.pi) * jnp.arctan(jnp.exp(-jnp.where(low, 1.0, z))))
-    return jnp.where(far, z + np.log(2 / np.pi), jnp.where(low, of_low, of_high))
+    return jnp.where(far, z + math.log(2 / np.pi), jnp.where(low, of_low, of_high))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -86,5 +87,5 @@ class Levy(Distribution):
         return loc + scale / 3
 
     def entropy(self) -> jax.Array:
-        constant = 0.5 * (1 + 3 * np.euler_gamma + np.log(16 * np.pi))
+        constant = 0.5 * (1 + 3 * np.euler_gamma + math.log(16 * np.pi))
         return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + constant, self.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -13,6 +14,7 @@ from storax.bijections.cholesky import cholesky, matmul
 from storax.bijections.matrices import nugget
 from storax.distributions.base import Distribution, promote
 from storax.distributions.gamma_steps import half_step, half_step_excess, half_step_slope
+from storax.distributions.rows import sum_rows
 from storax.errors import ArgumentTypeError, ParameterError
 from storax.pytrees import static
 from storax.supports import Support
@@ -63,7 +65,7 @@ class _OfDimension(Distribution):
         """Of the normalising integral, prod_i pi^((i - 1) / 2) Gamma(b_i) / Gamma(b_1)."""
         at, j = self._steps()
         counts, steps = promote(jnp.asarray(j + 1.0, at.dtype), half_step(at))
-        return 0.25 * self.dimension * (self.dimension - 1) * np.log(np.pi) - (counts * steps).sum(-1)
+        return 0.25 * self.dimension * (self.dimension - 1) * math.log(np.pi) - (counts * steps).sum(-1)
 
     def _draw_factor(self, key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
         d = self.dimension
@@ -71,7 +73,7 @@ class _OfDimension(Distribution):
         keys = jax.random.split(key)
         normal = jnp.tril(jax.random.normal(keys[0], (*batch, d, d), self.dtype), -1)
         b = jnp.broadcast_to(self._shapes()[0].astype(self.dtype), (*batch, d))
-        log_chi = 0.5 * (jax.random.loggamma(keys[1], b, None, self.dtype) + np.log(2.0))
+        log_chi = 0.5 * (jax.random.loggamma(keys[1], b, None, self.dtype) + math.log(2.0))
         first = jnp.arange(d).reshape((1,) * len(batch) + (d,)) == 0
         tiny = float(jnp.finfo(self.dtype).tiny)
         chi = jnp.where(first, 1.0, jnp.maximum(jnp.exp(log_chi), tiny**0.5))
@@ -81,9 +83,9 @@ class _OfDimension(Distribution):
 
     def _power_of_diagonal(self, factor: jax.Array, powers: jax.Array) -> jax.Array:
         """sum_i powers_i log L_ii.  For L_ii near 1 it is from the rest of the row, which says more about 1 - L_ii."""
-        squares = jnp.square(jnp.tril(factor, -1)).sum(-1)
+        squares = sum_rows(jnp.square(jnp.tril(factor, -1)))
         near = squares < 0.5
-        diagonal = jnp.diagonal(factor, axis1=-2, axis2=-1)
+        diagonal = sum_rows(factor * jnp.broadcast_to(jnp.eye(self.dimension, dtype=factor.dtype), factor.shape))
         logs = jnp.where(near, 0.5 * jnp.log1p(-jnp.where(near, squares, 0.0)), jnp.log(jnp.where(near, 1.0, diagonal)))
         logs, powers = promote(logs, powers)
         return (logs * powers)[..., 1:].sum(-1)

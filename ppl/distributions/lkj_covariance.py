@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -148,7 +149,7 @@ class LKJCovariance(LKJCovarianceCholesky):
         factor = cholesky(jnp.where(inside[..., None, None], x, identity))
         logs = jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1))
         powers = jnp.broadcast_to(jnp.asarray(np.arange(self.dimension, 0, -1), logs.dtype), logs.shape)
-        score, jacobian = promote(super().log_prob(factor), (powers * logs).sum(-1) + self.dimension * np.log(2.0))
+        score, jacobian = promote(super().log_prob(factor), (powers * logs).sum(-1) + self.dimension * math.log(2.0))
         return jnp.where(inside, score - jacobian, jnp.where(nan, jnp.nan, -jnp.inf))
 
     @property

@@ -6,6 +6,7 @@ as they are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from jax.scipy.special import gammaln
 
 from storax.rules import custom_rule
 
-HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
+HALF_LOG_TWO_PI = 0.5 * math.log(2 * np.pi)
 LARGE = 10.0  # from here on four terms of Stirling's series are enough for float64
 
 # log Gamma(1 + u) / (u (u - 1)) on [0, LARGE], where it is smooth: the best ratio of polynomials, off by 3e-9 of it.

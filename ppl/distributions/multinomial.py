@@ -195,7 +195,7 @@ def multinomial_draws(key: jax.Array, n: Any, p: jax.Array, shape: tuple[int, ..
 
     def take(left: jax.Array, inputs: Any) -> tuple[jax.Array, jax.Array]:
         key, chance = inputs
-        count = binomial_draws(key, left, chance, shape)
+        count = binomial_draws(key, left, chance, shape).astype(left.dtype)
         return left - count, count
 
     chances = jnp.clip(p[:-1] / jnp.where(ahead[:-1] > 0, ahead[:-1], 1.0), 0.0, 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -71,7 +72,7 @@ class MultivariateStudentT(Distribution):
         finite = ~jnp.isinf(x).any(-1)
         white = solve(promote(self.scale_tril)[0], jnp.where(finite[..., None], x, 0.0) - loc)
         (df,) = promote(self.df)
-        constant = steps_excess(0.5 * df, d) - 0.5 * d * np.log(np.pi) - 0.5 * d * np.log(2.0)
+        constant = steps_excess(0.5 * df, d) - 0.5 * d * math.log(np.pi) - 0.5 * d * math.log(2.0)
         # (df / 2)^(d / 2) of the gamma functions and df^(-d / 2) of the density make 2^(-d / 2).
         y, root = promote(white, jnp.sqrt(df)[..., None])
         growth = _log1p_squares(y / root)
@@ -110,7 +111,7 @@ class MultivariateStudentT(Distribution):
         half = 0.5 * promote(self.df)[0]
         excess, slope = jax.jvp(lambda a: steps_excess(a, d), (half,), (jnp.ones_like(half),))
         growth = (half + 0.5 * d) * (slope + 0.5 * d / half)
-        log_det, rest = promote(log_diagonal(self.scale_tril).sum(-1), growth - excess + 0.5 * d * np.log(2 * np.pi))
+        log_det, rest = promote(log_diagonal(self.scale_tril).sum(-1), growth - excess + 0.5 * d * math.log(2 * np.pi))
         return jnp.broadcast_to(log_det + rest, self.batch_shape)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -153,23 +154,23 @@ class HalfNormal(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, _ = promote(value, self.scale)
         inside = ~((x < 0) | (x == jnp.inf))  # nan is let through, to come out as nan
-        return within(inside, Normal(0.0, self.scale).log_prob(jnp.where(inside, x, 0.0)) + np.log(2.0))
+        return within(inside, Normal(0.0, self.scale).log_prob(jnp.where(inside, x, 0.0)) + math.log(2.0))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, scale = promote(value, self.scale)
-        z = standardize(jnp.maximum(x, 0.0), 0.0, scale) * np.sqrt(0.5)
+        z = standardize(jnp.maximum(x, 0.0), 0.0, scale) * math.sqrt(0.5)
         low = z < 0.5
         of_low = safe_log(erf(jnp.where(low, z, 0.5)))
         return jnp.where(low, of_low, jnp.log1p(-erfc(jnp.where(low, 0.5, z))))
 
     def log_survival(self, value: Any) -> jax.Array:
         x, scale = promote(value, self.scale)
-        return log_ndtr(-standardize(jnp.maximum(x, 0.0), 0.0, scale)) + np.log(2.0)
+        return log_ndtr(-standardize(jnp.maximum(x, 0.0), 0.0, scale)) + math.log(2.0)
 
     @property
     def mean(self) -> jax.Array:
         (scale,) = promote(self.scale)
-        return scale * np.sqrt(2 / np.pi)
+        return scale * math.sqrt(2 / np.pi)
 
     @property
     def variance(self) -> jax.Array:
@@ -179,7 +180,7 @@ class HalfNormal(Distribution):
     def icdf(self, q: Any) -> jax.Array:
         q, scale = promote(q, self.scale)
         low = q < 0.5
-        z = jnp.where(low, np.sqrt(2) * erfinv(jnp.where(low, q, 0.5)), half_normal_above(jnp.where(low, 0.5, 1 - q)))
+        z = jnp.where(low, math.sqrt(2) * erfinv(jnp.where(low, q, 0.5)), half_normal_above(jnp.where(low, 0.5, 1 - q)))
         return scale * jnp.where(q >= 0, z, jnp.nan)
 
     @property
@@ -187,7 +188,7 @@ class HalfNormal(Distribution):
         return jnp.zeros(self.shape, self.dtype)
 
     def entropy(self) -> jax.Array:
-        return Normal(0.0, self.scale).entropy() - np.log(2.0)
+        return Normal(0.0, self.scale).entropy() - math.log(2.0)
 
 
 def normal_quantile(q: Any) -> jax.Array:
@@ -203,5 +204,5 @@ def half_normal_above(p: Any) -> jax.Array:
     """z with P(|Z| > z) = p, for a small p as for one near 1."""
     p = probability(p)
     low = p < 0.5
-    of_high = np.sqrt(2) * erfinv(jnp.where(low, 0.5, 1 - p))
+    of_high = math.sqrt(2) * erfinv(jnp.where(low, 0.5, 1 - p))
     return jnp.where(low, -normal_quantile(0.5 * jnp.where(low, p, 0.5)), of_high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -29,7 +30,7 @@ def log_mass(low: Any, high: Any, width: Any) -> jax.Array:
     one_sided = (low > 0) | (high < 0)
     start = jnp.where(one_sided, jnp.where(low > 0, low, -high), 1.0)
     over, under = jnp.where(one_sided, 0.0, high), jnp.where(one_sided, -1.0, low)
-    around = jnp.log(np.sqrt(0.5 * np.pi) * (erf(over * np.sqrt(0.5)) - erf(under * np.sqrt(0.5))))
+    around = jnp.log(math.sqrt(0.5 * np.pi) * (erf(over * math.sqrt(0.5)) - erf(under * math.sqrt(0.5))))
     return jnp.where(one_sided, _log_beyond(start, width), around)
 
 
@@ -44,8 +45,8 @@ def _log_beyond(start: jax.Array, width: jax.Array) -> jax.Array:
     mean_height = jnp.sum(weight * jnp.exp(-t * (jnp.where(short, start, 0.0)[..., None] + 0.5 * t)), -1)
     of_short = _log_positive(jnp.where(short, width, 1.0)) + jnp.log(mean_height)
     rest = jnp.where(short | infinite, 1.0, finite)
-    cut = jnp.exp(-rest * (start + 0.5 * rest)) * erfcx((start + rest) * np.sqrt(0.5))
-    of_long = jnp.log(np.sqrt(0.5 * np.pi) * (erfcx(start * np.sqrt(0.5)) - jnp.where(infinite, 0.0, cut)))
+    cut = jnp.exp(-rest * (start + 0.5 * rest)) * erfcx((start + rest) * math.sqrt(0.5))
+    of_long = jnp.log(math.sqrt(0.5 * np.pi) * (erfcx(start * math.sqrt(0.5)) - jnp.where(infinite, 0.0, cut)))
     return jnp.where(short, of_short, of_long)
 
 

@@ -11,7 +11,8 @@ from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.gamma import probability
 from storax.distributions.small import expm1_over, log1p_over, log_ratio
-from storax.distributions.special import log1mexp, quotient, standardize, times_log
+from storax.distributions.special import afresh, log1mexp, quotient, standardize, times_log
+from storax.rules import custom_rule
 from storax.supports import Support
 
 
@@ -43,9 +44,7 @@ class Pareto(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, scale, alpha = promote(value, self.scale, self.alpha)
-        inside = ~((x < scale) | (x == jnp.inf))
-        log_z = log_ratio(jnp.where(inside, x, scale), scale)
-        return within(inside, jnp.log(alpha) - jnp.log(scale) - (alpha + 1) * log_z)
+        return log_pareto(x, scale, alpha)
 
     def log_cdf(self, value: Any) -> jax.Array:
         return log1mexp(-self.log_survival(value))
@@ -78,6 +77,28 @@ class Pareto(Distribution):
     def entropy(self) -> jax.Array:
         scale, alpha = promote(self.scale, self.alpha)
         return jnp.log(scale) - jnp.log(alpha) + 1 + 1 / alpha
+
+
+@custom_rule
+def log_pareto(x: jax.Array, scale: jax.Array, alpha: jax.Array) -> jax.Array:
+    """The log density; -inf without a gradient outside."""
+    inside, log_z = _above(x, scale)
+    return within(inside, jnp.log(alpha) - jnp.log(scale) - (alpha + 1) * log_z)
+
+
+@log_pareto.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    x, scale, alpha = (afresh(y) for y in primals)
+    dx, dscale, dalpha = tangents
+    inside, log_z = _above(x, scale)
+    by_x = jnp.where(inside, -(alpha + 1) / jnp.where(inside, x, scale), 0.0)
+    by_alpha = jnp.where(inside, 1 / alpha - log_z, 0.0)
+    return log_pareto(*primals), by_x * dx + jnp.where(inside, alpha / scale, 0.0) * dscale + by_alpha * dalpha
+
+
+def _above(x: jax.Array, scale: jax.Array) -> tuple[jax.Array, jax.Array]:
+    inside = ~((x < scale) | (x == jnp.inf))
+    return inside, log_ratio(jnp.where(inside, x, scale), scale)
 
 
 class GeneralizedPareto(Distribution):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -66,7 +67,7 @@ class PolyaGamma(Distribution):
         inside = ~((x <= 0) | (x == jnp.inf))
         x = jnp.where(inside, x, 0.25 * h)
         half = 0.5 * jnp.abs(z)
-        log_cosh = half + jnp.log1p(jnp.exp(-2 * half)) - np.log(2.0)
+        log_cosh = half + jnp.log1p(jnp.exp(-2 * half)) - math.log(2.0)
         # Further out squares overflow, and the leading term is all there is: -h^2 / (8 x) below, -pi^2 x / 2 above.
         far = 1e100 if x.dtype == jnp.float64 else 1e12
         near = jnp.clip(x, 1 / far, far)
@@ -151,4 +152,4 @@ def _log_density(x: jax.Array, h: jax.Array) -> jax.Array:
 def _log_cosh(u: jax.Array) -> jax.Array:
     """log cosh(sqrt(u)), on the branch that is real on the real axis and smooth off its cut."""
     v = jnp.sqrt(u)
-    return v + jnp.log(1 + jnp.exp(-2 * v)) - np.log(2.0)
+    return v + jnp.log(1 + jnp.exp(-2 * v)) - math.log(2.0)

@@ -72,11 +72,13 @@ class GaussianRandomWalk(Compound):
 
     @property
     def mean(self) -> jax.Array:
-        return jnp.broadcast_to(column(self.start.mean), self.shape)
+        return jnp.broadcast_to(column(self.start.mean), self.shape).astype(self.dtype)
 
     @property
     def mode(self) -> jax.Array:
-        return jnp.broadcast_to(column(0.0 if self.init_dist is None else self.init_dist.mode), self.shape)
+        return jnp.broadcast_to(column(0.0 if self.init_dist is None else self.init_dist.mode), self.shape).astype(
+            self.dtype
+        )
 
     @property
     def variance(self) -> jax.Array:

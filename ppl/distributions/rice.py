@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -21,7 +22,7 @@ from storax.supports import Support
 
 # E X = nu * sum_n ((-1/2)_n)^2 / n! (2 sigma^2 / nu^2)^n, DLMF 13.7.2; here the coefficients, and those of its square.
 _MEAN = np.cumprod([1.0] + [2 * (n - 1.5) ** 2 / n for n in range(1, 12)])
-_SQUARE = np.convolve(_MEAN, _MEAN)[:12]
+_SQUARE = np.convolve(_MEAN, _MEAN)[:12].tolist()
 
 
 class Rice(Distribution):
@@ -92,7 +93,7 @@ class Rice(Distribution):
     def mean(self) -> jax.Array:
         nu, sigma = promote(self.nu, self.sigma)
         w = 0.25 * jnp.square(nu / sigma)
-        return sigma * np.sqrt(np.pi / 2) * ((1 + 2 * w) * i0e(w) + 2 * w * i1e(w))
+        return sigma * math.sqrt(np.pi / 2) * ((1 + 2 * w) * i0e(w) + 2 * w * i1e(w))
 
     @property
     def variance(self) -> jax.Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -119,7 +120,7 @@ class SineBivariateVonMises(Distribution):
         psi = jnp.arctan2(across, k2) + von_mises(of_psi, _length(k2, across))
         _, phi_loc, psi_loc = promote(phi, self.phi_loc, self.psi_loc)
         x = jnp.stack([phi + phi_loc, psi + psi_loc], -1)
-        return lax.clamp(-np.pi, x - 2 * np.pi * jnp.round(x / (2 * np.pi)), np.pi).astype(self.dtype)
+        return jnp.clip(x - 2 * np.pi * jnp.round(x / (2 * np.pi)), -np.pi, np.pi).astype(self.dtype)
 
     @property
     def mode(self) -> jax.Array:
@@ -193,7 +194,7 @@ def _log_constant(k1: jax.Array, k2: jax.Array, c: jax.Array) -> jax.Array:
     top = lax.stop_gradient(log_f.max(-1, keepdims=True))
     total = (weights * jnp.exp(log_f - top)).sum(-1)
     log_width = jnp.log(half[..., 0] if half.ndim else half)
-    return jnp.log(total) + top[..., 0] + log_width + 2 * np.log(2.0) + np.log(np.pi)
+    return jnp.log(total) + top[..., 0] + log_width + 2 * math.log(2.0) + math.log(np.pi)
 
 
 def von_mises(key: jax.Array, concentration: jax.Array) -> jax.Array:

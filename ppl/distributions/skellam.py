@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
@@ -114,11 +113,11 @@ def _log_skellam(k: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
     return jnp.where(large, saddle, direct)
 
 
-def _debye(count: int) -> list[np.ndarray]:
+def _debye(count: int) -> list[list[float]]:
     """U_n(p) = p^n P_n(p^2): the coefficients of P_n, lowest first (DLMF 10.41.9)."""
     u, out = [Fraction(1)], []
     for n in range(count):
-        out.append(np.array([float(c) for c in u[n::2]]))
+        out.append([float(c) for c in u[n::2]])
         following = [Fraction(0)] * (len(u) + 3)
         for i, c in enumerate(u):
             following[i + 1] += c * Fraction(i, 2) + c * Fraction(1, 8 * (i + 1))

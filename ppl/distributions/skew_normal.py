@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -54,7 +55,7 @@ class SkewNormal(Distribution):
         x, loc, scale, skewness = promote(value, self.loc, self.scale, self.skewness)
         inside = ~jnp.isinf(x)
         z = quotient(jnp.where(inside, x, loc) - loc, scale)
-        constant = np.log(2.0) - HALF_LOG_TWO_PI
+        constant = math.log(2.0) - HALF_LOG_TWO_PI
         return within(inside, constant - 0.5 * jnp.square(z) + log_ndtr(skewness * z) - jnp.log(scale))
 
     def log_cdf(self, value: Any) -> jax.Array:
@@ -90,7 +91,7 @@ class SkewNormal(Distribution):
     @property
     def mean(self) -> jax.Array:
         loc, scale, skewness = promote(self.loc, self.scale, self.skewness)
-        return loc + scale * _delta(skewness)[0] * np.sqrt(2 / np.pi)
+        return loc + scale * _delta(skewness)[0] * math.sqrt(2 / np.pi)
 
     @property
     def variance(self) -> jax.Array:
@@ -112,8 +113,8 @@ def _log_tail(z: jax.Array, skewness: jax.Array, upper: bool) -> jax.Array:
     size = jnp.where(positive, z, -z)
     steep = _log_steep(size, jnp.abs(skewness))
     near = jnp.where(positive, size, 1.0)
-    below = jnp.where(positive, jnp.logaddexp(jnp.log(erf(near * np.sqrt(0.5))), steep), steep)
-    both = log_ndtr(-size) + np.log(2.0)
+    below = jnp.where(positive, jnp.logaddexp(jnp.log(erf(near * math.sqrt(0.5))), steep), steep)
+    both = log_ndtr(-size) + math.log(2.0)
     above = jnp.where(positive, both + jnp.log1p(-jnp.exp(steep - both)), jnp.log1p(-jnp.exp(steep)))
     # One of a quantity near 1 is known from the other.
     below = jnp.where(positive & (above < -0.7), jnp.log1p(-jnp.exp(jnp.where(positive, above, -1.0))), below)
@@ -129,7 +130,7 @@ def _log_steep(z: jax.Array, skewness: jax.Array) -> jax.Array:
     s, log_weight = exponential_rule(lax.stop_gradient(1 / (root * (1 + root * z))))
     z_, a_, c_ = z[..., None], a[..., None], c[..., None]
     # Phi(-y) = exp(-y^2 / 2) erfcx(y / sqrt(2)) / 2, with y = a (z + s).
-    fall = c_ * s * (z_ + 0.5 * s) - jnp.log(erfcx(a_ * (z_ + s) * np.sqrt(0.5)))
+    fall = c_ * s * (z_ + 0.5 * s) - jnp.log(erfcx(a_ * (z_ + s) * math.sqrt(0.5)))
     return logsumexp(log_weight - fall, -1) - 0.5 * jnp.square(root * z) - HALF_LOG_TWO_PI
 
 

@@ -6,11 +6,11 @@ are written around the mode, after Loader (2000), "Fast and accurate computation
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from storax.distributions.erfcx import log_ndtr as log_ndtr
@@ -93,7 +93,7 @@ def log_product(x: Any, y: Any) -> jax.Array:
     info = jnp.finfo(jnp.result_type(x, y))
     small = x * y < info.tiny
     up = jnp.where(small, 2.0 ** (-info.minexp // 2), 1.0).astype(info.dtype)
-    return jnp.log((x * up) * (y * up)) + jnp.where(small, info.minexp // 2 * 2 * np.log(2.0), 0.0)
+    return jnp.log((x * up) * (y * up)) + jnp.where(small, info.minexp // 2 * 2 * math.log(2.0), 0.0)
 
 
 @log_product.defjvp
@@ -110,7 +110,7 @@ def log1mexp(x: Any) -> jax.Array:
     >>> log1mexp(1e-20).item() == jnp.log(1e-20).item()
     True
     """
-    small = x < np.log(2.0)
+    small = x < math.log(2.0)
     of_small = safe_log(-jnp.expm1(-jnp.where(small, x, 0.5)))
     return jnp.where(small, of_small, jnp.log1p(-jnp.exp(-jnp.where(small, 1.0, x))))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -118,7 +119,7 @@ class HalfStudentT(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         (x,) = promote(value)
         inside = ~((x < 0) | (x == jnp.inf))
-        return within(*promote(inside, self._whole.log_prob(jnp.where(inside, x, 0.0)) + np.log(2.0)))
+        return within(*promote(inside, self._whole.log_prob(jnp.where(inside, x, 0.0)) + math.log(2.0)))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, df, scale = promote(value, self.df, self.scale)
@@ -128,11 +129,11 @@ class HalfStudentT(Distribution):
 
     def log_survival(self, value: Any) -> jax.Array:
         x, df, scale = promote(value, self.df, self.scale)
-        return log_t_tail(standardize(jnp.maximum(x, 0.0), 0.0, scale), df) + np.log(2.0)
+        return log_t_tail(standardize(jnp.maximum(x, 0.0), 0.0, scale), df) + math.log(2.0)
 
     def icdf(self, q: Any) -> jax.Array:
         q, df, scale = promote(q, self.df, self.scale)
-        z = quantile(lambda z: log_t_within(z, df), lambda z: log_t_tail(z, df) + np.log(2.0), q, 0.0, jnp.inf)
+        z = quantile(lambda z: log_t_within(z, df), lambda z: log_t_tail(z, df) + math.log(2.0), q, 0.0, jnp.inf)
         return scale * z
 
     @property
@@ -151,7 +152,7 @@ class HalfStudentT(Distribution):
         return jnp.zeros(self.shape, self.dtype)
 
     def entropy(self) -> jax.Array:
-        return self._whole.entropy() - np.log(2.0)
+        return self._whole.entropy() - math.log(2.0)
 
 
 def _half_mean(df: jax.Array) -> jax.Array:

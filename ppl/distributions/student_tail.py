@@ -5,6 +5,8 @@ JAX's incomplete beta function has no gradient with respect to its parameters, a
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,7 +36,7 @@ def log_t_tail(z: jax.Array, df: jax.Array) -> jax.Array:
     step = 1 / (df * slope + jnp.minimum(df, jnp.sqrt(df)))
     v, log_weight = exponential_rule(step)
     integral = logsumexp(log_weight - df[..., None] * _log_cosh_beyond(v, slope[..., None]), -1)
-    log_density = log_gamma_half_step(0.5 * df) - 0.5 * np.log(np.pi) - 0.5 * df * log1p_square(ratio)
+    log_density = log_gamma_half_step(0.5 * df) - 0.5 * math.log(np.pi) - 0.5 * df * log1p_square(ratio)
     return jnp.where(infinite, -jnp.inf, log_density + integral)
 
 
@@ -47,7 +49,7 @@ def log_t_within(z: jax.Array, df: jax.Array) -> jax.Array:
     few = jnp.where(near, df, 1.0)
     v, weight = gauss_rule(jnp.zeros_like(y), y, 20)
     fall = few[..., None] * _log_cosh_beyond(v, jnp.zeros_like(v))
-    density = jnp.exp(log_gamma_half_step(0.5 * few)) / np.sqrt(np.pi)
+    density = jnp.exp(log_gamma_half_step(0.5 * few)) / math.sqrt(np.pi)
     of_near = safe_log(y * density * 2 * jnp.sum(weight * jnp.exp(-fall), -1))
     return jnp.where(near, of_near, jnp.log1p(-2 * jnp.exp(log_t_tail(jnp.where(near, 1.0, z), df))))
 

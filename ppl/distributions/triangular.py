@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -71,7 +72,7 @@ class LogUniform(Distribution):
         small = h < 1
         s = jnp.square(jnp.where(small, h, 0.0))
         series = jnp.zeros_like(s)
-        factorials = np.cumprod(np.arange(1.0, 24.0))
+        factorials = np.cumprod(np.arange(1.0, 24.0)).tolist()
         for n in range(10, 0, -1):
             series = s * (2 * n / factorials[2 * n] + series)
         k = jnp.where(small, 1.0, h)
@@ -130,7 +131,7 @@ class Triangular(Distribution):
         gone, leg = jnp.where(rising, x - low, high - x), jnp.where(rising, peak - low, high - peak)
         at_peak = x == peak
         fraction = jnp.where(at_peak, 1.0, gone) / jnp.where(at_peak, 1.0, leg)
-        return within(inside, safe_log(fraction) + np.log(2.0) - jnp.log(high - low))
+        return within(inside, safe_log(fraction) + math.log(2.0) - jnp.log(high - low))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, low, high, peak = promote(value, self.low, self.high, self.peak)
@@ -168,7 +169,7 @@ class Triangular(Distribution):
 
     def entropy(self) -> jax.Array:
         low, high, _ = promote(self.low, self.high, self.peak)
-        return jnp.broadcast_to(0.5 - np.log(2.0) + jnp.log(high - low), self.shape)
+        return jnp.broadcast_to(0.5 - math.log(2.0) + jnp.log(high - low), self.shape)
 
     def validate(self) -> None:
         super().validate()

@@ -60,7 +60,7 @@ class Truncated(Bounded):
         return jnp.where(total == -jnp.inf, jnp.nan, total)  # nothing of the base is there
 
     def _clipped(self, value: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
-        x, low, high, _ = promote(value, *self._outer(), jnp.zeros(self.batch_shape))
+        x, low, high, _ = promote(value, *self._outer(), self._zero)
         return jnp.clip(x, low, high), low, high
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
@@ -70,7 +70,7 @@ class Truncated(Bounded):
         return self.icdf(u).astype(self.dtype)
 
     def log_prob(self, value: Any) -> jax.Array:
-        x, low, high = promote(value, *self._ends())
+        x, low, high, _ = promote(value, *self._ends(), self._zero)
         batch = jnp.broadcast_shapes(x.shape, self.batch_shape)
         inside = jnp.broadcast_to(~((x < low) | (x > high)), batch)
         safe = self.support.feasible(batch, x.dtype)
@@ -140,7 +140,7 @@ class Censored(Bounded):
         return jnp.clip(x, low, high).astype(self.dtype)
 
     def log_prob(self, value: Any) -> jax.Array:
-        x, low, high = promote(value, *self._ends())
+        x, low, high, _ = promote(value, *self._ends(), self._zero)
         batch = jnp.broadcast_shapes(x.shape, self.batch_shape)
         x, low, high = (jnp.broadcast_to(v, batch) for v in (x, low, high))
         at_low, at_high = (x == low) & (low > -jnp.inf), (x == high) & (high < jnp.inf)
@@ -155,12 +155,12 @@ class Censored(Bounded):
         return within(inside, score)
 
     def log_cdf(self, value: Any) -> jax.Array:
-        x, low, high = promote(value, *self._ends())
+        x, low, high, _ = promote(value, *self._ends(), self._zero)
         score = self.base.log_cdf(x)
         return jnp.where(x < low, -jnp.inf, jnp.where(x >= high, 0.0, score))
 
     def log_survival(self, value: Any) -> jax.Array:
-        x, low, high = promote(value, *self._ends())
+        x, low, high, _ = promote(value, *self._ends(), self._zero)
         score = self.base.log_survival(x)
         return jnp.where(x < low, 0.0, jnp.where(x >= high, -jnp.inf, score))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -50,7 +51,7 @@ class VonMises(Distribution):
         inside = self.support(x) | jnp.isnan(x)
         # cos d - 1 as a square: at a high concentration its digits matter.
         fall = -2 * k * jnp.square(jnp.sin(0.5 * (jnp.where(inside, x, 0.0) - loc)))
-        return within(inside, fall - log_i0e(k) - np.log(2 * np.pi))
+        return within(inside, fall - log_i0e(k) - math.log(2 * np.pi))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, loc, k = jnp.broadcast_arrays(*promote(value, self.loc, self.concentration))
@@ -73,7 +74,7 @@ class VonMises(Distribution):
                 near, far = p - low, q - low
             pieces.append(_log_fall(near, far, k))
         stacked = jnp.stack(pieces)
-        return jax.nn.logsumexp(stacked, 0) - log_i0e(k) - np.log(2 * np.pi)
+        return jax.nn.logsumexp(stacked, 0) - log_i0e(k) - math.log(2 * np.pi)
 
     def icdf(self, q: Any) -> jax.Array:
         q, _, _ = promote(q, self.loc, self.concentration)
@@ -94,7 +95,7 @@ class VonMises(Distribution):
 
     def entropy(self) -> jax.Array:
         (k,) = promote(self.concentration)
-        return jnp.broadcast_to(np.log(2 * np.pi) + log_i0e(k) + k * one_minus_ratio(k), self.batch_shape)
+        return jnp.broadcast_to(math.log(2 * np.pi) + log_i0e(k) + k * one_minus_ratio(k), self.batch_shape)
 
 
 def _wrap(x: jax.Array) -> jax.Array:

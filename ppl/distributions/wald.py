@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -18,7 +19,7 @@ from storax.distributions.quantiles import quantile
 from storax.distributions.special import HALF_LOG_TWO_PI, log_ndtr, quotient, safe_log
 from storax.supports import Support
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+_NODES, _WEIGHTS = (x.tolist() for x in np.polynomial.legendre.leggauss(16))
 
 
 class Wald(Distribution):
@@ -75,8 +76,8 @@ class Wald(Distribution):
         p = jnp.where(upper, a, 0.0)
         close = step < 1  # the difference of M is the integral of its slope
         slope = jnp.zeros_like(p)
-        for node, weight in zip(0.5 * (1 + _NODES), 0.5 * _WEIGHTS, strict=True):
-            slope = slope + weight * _mills_slope(p + jnp.where(close, step, 1.0) * node)
+        for node, weight in zip(_NODES, _WEIGHTS, strict=True):
+            slope = slope + 0.5 * weight * _mills_slope(p + jnp.where(close, step, 1.0) * (0.5 + 0.5 * node))
         difference = jnp.where(close, slope * step, _mills(p) - _mills(jnp.where(close, p + 1, b)))
         of_upper = safe_log(jnp.maximum(difference, 0.0)) - 0.5 * jnp.square(p)
         log_p = jnp.logaddexp(log_ndtr(a), jnp.log(_mills(b)) - 0.5 * jnp.square(a))
@@ -122,7 +123,7 @@ InverseGaussian = Wald
 
 def _mills(t: jax.Array) -> jax.Array:
     """exp(t^2 / 2) P(Z > t)."""
-    return 0.5 * erfcx(t * np.sqrt(0.5))
+    return 0.5 * erfcx(t * math.sqrt(0.5))
 
 
 def _mills_slope(t: jax.Array) -> jax.Array:
@@ -131,7 +132,7 @@ def _mills_slope(t: jax.Array) -> jax.Array:
     r = jnp.square(1 / jnp.where(far, t, 10.0))
     series = r * (1 - r * (3 - r * (15 - r * (105 - r * (945 - r * (10395 - r * 135135))))))
     near = jnp.where(far, 0.0, t)
-    return jnp.where(far, series / np.sqrt(2 * np.pi), 1 / np.sqrt(2 * np.pi) - near * _mills(near))
+    return jnp.where(far, series / math.sqrt(2 * np.pi), 1 / math.sqrt(2 * np.pi) - near * _mills(near))
 
 
 def _at_ends(x: jax.Array, score: jax.Array, low: float, high: float) -> jax.Array:

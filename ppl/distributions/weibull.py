@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -117,7 +118,7 @@ class Rayleigh(Distribution):
         x, scale = promote(value, self.scale)
         z = standardize(jnp.maximum(x, 0.0), 0.0, scale)
         low = z < 1e-3
-        of_low = 2 * safe_log(jnp.where(low, z, 1.0)) - np.log(2.0) - 0.25 * jnp.square(jnp.where(low, z, 1.0))
+        of_low = 2 * safe_log(jnp.where(low, z, 1.0)) - math.log(2.0) - 0.25 * jnp.square(jnp.where(low, z, 1.0))
         return jnp.where(low, of_low, log1mexp(0.5 * jnp.square(jnp.where(low, 1.0, z))))
 
     def log_survival(self, value: Any) -> jax.Array:
@@ -132,7 +133,7 @@ class Rayleigh(Distribution):
 
     @property
     def mean(self) -> jax.Array:
-        return promote(self.scale)[0] * np.sqrt(np.pi / 2)
+        return promote(self.scale)[0] * math.sqrt(np.pi / 2)
 
     @property
     def variance(self) -> jax.Array:
@@ -143,7 +144,7 @@ class Rayleigh(Distribution):
         return promote(self.scale)[0]
 
     def entropy(self) -> jax.Array:
-        return 1 + jnp.log(promote(self.scale)[0]) - 0.5 * np.log(2.0) + 0.5 * np.euler_gamma
+        return 1 + jnp.log(promote(self.scale)[0]) - 0.5 * math.log(2.0) + 0.5 * np.euler_gamma
 
 
 class Gompertz(Distribution):

@@ -8,6 +8,7 @@ moments come without the cancellation of multivariate gamma functions.
 from __future__ import annotations
 
 import abc
+import math
 from typing import Any, ClassVar
 
 import jax
@@ -75,7 +76,7 @@ class FactorOfWishart(Distribution):
         batch = (*shape, *self.batch_shape)
         normal = jax.random.normal(keys[0], (*batch, self._p, self._p), self.dtype)
         half = jnp.broadcast_to(0.5 * k.astype(self.dtype), (*batch, self._p))
-        log_chi = 0.5 * (jax.random.loggamma(keys[1], half, None, self.dtype) + np.log(2.0))
+        log_chi = 0.5 * (jax.random.loggamma(keys[1], half, None, self.dtype) + math.log(2.0))
         chi = jnp.maximum(jnp.exp(log_chi), jnp.finfo(self.dtype).tiny)
         identity = jnp.broadcast_to(jnp.eye(self._p, dtype=bool), normal.shape)
         return jnp.where(identity, chi[..., None, :], jnp.tril(normal, -1))
@@ -231,7 +232,7 @@ class InverseWishartCholesky(FactorOfWishart):
         """nan where the concentration is not above p: the first chi has too few degrees of freedom."""
         k = self._k()
         half = 0.5 * jnp.where(k > 1, k - 1, 1.0)
-        return self._scaled(jnp.where(k > 1, jnp.exp(-half_step(half) - 0.5 * np.log(2.0)), jnp.inf))
+        return self._scaled(jnp.where(k > 1, jnp.exp(-half_step(half) - 0.5 * math.log(2.0)), jnp.inf))
 
     @property
     def mode(self) -> jax.Array:
@@ -250,7 +251,7 @@ class InverseWishartCholesky(FactorOfWishart):
 
 
 def _chi_mean(k: jax.Array) -> jax.Array:
-    return jnp.exp(half_step(0.5 * k) + 0.5 * np.log(2.0))
+    return jnp.exp(half_step(0.5 * k) + 0.5 * math.log(2.0))
 
 
 def _chi_variance(k: jax.Array) -> jax.Array:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from storax import supports
 from storax.bijections.cholesky import cholesky, matmul
@@ -32,12 +32,12 @@ class _OnMatrices(FactorOfWishart):
         # A gradient through the factor of a matrix that has none is nan.
         inside = supports.positive_definite(jax.lax.stop_gradient(x))
         t = cholesky(jnp.where(inside[..., None, None], x, identity))
-        jacobian = self._weigh(log_diagonal(t), self._p - self._index() + 1) + self._p * np.log(2.0)
+        jacobian = self._weigh(log_diagonal(t), self._p - self._index() + 1) + self._p * math.log(2.0)
         score, jacobian = promote(super().log_prob(t), jacobian)  # type: ignore[safe-super]
         return jnp.where(inside, score - jacobian, jnp.where(nan, jnp.nan, -jnp.inf))
 
     def entropy(self) -> jax.Array:
-        jacobian = self._weigh(self._mean_log_diagonal(), self._p - self._index() + 1) + self._p * np.log(2.0)
+        jacobian = self._weigh(self._mean_log_diagonal(), self._p - self._index() + 1) + self._p * math.log(2.0)
         return super().entropy() + jacobian
 
     def _times_scale(self, factor: jax.Array) -> jax.Array:

@@ -116,6 +116,15 @@ class Expanded(Wrapper):
     def batch_shape(self) -> tuple[int, ...]:
         return self.copies
 
+    @property
+    def counted(self) -> Any:
+        flags = self.base.counted
+        if flags is None or isinstance(flags, jax.ShapeDtypeStruct):
+            return flags
+        own = len(self.base.batch_shape)
+        front = (1,) * (len(self.copies) - own)
+        return jnp.broadcast_to(flags.reshape(front + flags.shape), self.copies + flags.shape[own:])
+
     def _spread(self, x: Any) -> jax.Array:
         return jnp.broadcast_to(x, self.shape)
 
@@ -265,11 +274,10 @@ class Masked(Wrapper):
     @property
     def counted(self) -> Any:
         inner = self.base.counted
-        if inner is None or isinstance(self.where, jax.ShapeDtypeStruct):
+        if isinstance(self.where, jax.ShapeDtypeStruct) or isinstance(inner, jax.ShapeDtypeStruct):
             return self.where
-        own = jnp.asarray(self.where)
-        own, inner = (jnp.broadcast_to(m, self.batch_shape) for m in (own, inner))
-        return own & inner
+        own = jnp.broadcast_to(self.where, self.batch_shape)
+        return own if inner is None else own.reshape(own.shape + (1,) * (inner.ndim - own.ndim)) & inner
 
     def log_prob(self, value: Any) -> jax.Array:
         x = jnp.asarray(value)
@@ -332,7 +340,8 @@ class Unit(Distribution):
 
     @property
     def dtype(self) -> Any:
-        return promote(self.log_weight)[0].dtype
+        kind = jnp.result_type(self.log_weight)  # perhaps of a shape alone
+        return kind if jnp.issubdtype(kind, jnp.floating) else jnp.result_type(float)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         return jnp.zeros((*shape, *self.shape), self.dtype)

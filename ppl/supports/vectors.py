@@ -72,8 +72,11 @@ class Sphere(Support):
     text: ClassVar[str] = "sphere"
 
     def __call__(self, x: Any) -> jax.Array:
-        tolerance = 1e-10 if x.dtype == jnp.float64 else 1e-4
-        return abs((x * x).sum(-1) - 1) <= tolerance
+        return self.of_square((x * x).sum(-1))
+
+    def of_square(self, square: Any) -> Any:
+        """Is that the square of the length of such a vector?"""
+        return abs(square - 1) <= (1e-10 if square.dtype == jnp.float64 else 1e-4)
 
     def feasible(self, shape: tuple[int, ...], dtype: Any) -> jax.Array:
         return jnp.full(shape, shape[-1] ** -0.5, dtype)

@@ -1,127 +1,16 @@
 """JAX control flow in and around sites, against hand-written densities and hand-written sampling."""
 
-import functools
-import threading
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from by_hand import N, density, draw, normal, values, walk
 from jax import lax
 from scipy import stats
 
 import storax as sx
 
-N = sx.Normal
-normal = stats.norm.logpdf
-
-
-def key_of(key, name, *indices):
-    """The documented key of a draw, written again by hand."""
-    import hashlib
-
-    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-    for word in (digest[:4], digest[4:]):
-        key = jax.random.fold_in(key, np.uint32(int.from_bytes(word, "little")))
-    for i in indices:
-        key = jax.random.fold_in(key, i)
-    return key
-
-
-def draw(key, name, *indices):
-    return jax.random.normal(key_of(key, name, *indices))
-
-
-def values(model, *args, key=0):
-    return {n: np.asarray(s.value, float) for n, s in sx.trace(sx.seed(model, key))(*args)[1].items()}
-
-
-def density(model, given, *args):
-    return float(sx.log_density(model)(given, *args))
-
-
-# --- vmap
-
-
-def test_vmap_without_a_mapped_parameter_is_eight_draws():
-    def model():
-        mu = sx.sample("mu", N(0.0, 1.0))
-        return jax.vmap(lambda _: sx.sample("theta", N(mu, 1.0)))(jnp.arange(8))
-
-    v = values(model)
-    assert v["theta"].shape == (8,) and len(np.unique(v["theta"])) == 8
-    np.testing.assert_allclose(density(model, v), normal(v["mu"]) + normal(v["theta"], v["mu"]).sum(), rtol=1e-5)
-    assert sx.unconstrain(model)().shapes == {"mu": (), "theta": (8,)}
-    key = jax.random.key(0)
-    by_hand = [draw(key, "mu") + draw(key, "theta", i) for i in range(8)]
-    np.testing.assert_allclose(v["theta"], by_hand, rtol=1e-5)
-
-
-def test_vmap_with_batched_and_unbatched_parameters():
-    loc, scale = jnp.arange(3.0), 2.0
-
-    def model():
-        return jax.vmap(lambda m: sx.sample("x", N(m, scale)))(loc)
-
-    v = values(model)
-    np.testing.assert_allclose(density(model, v), normal(v["x"], loc, 2.0).sum(), rtol=1e-5)
-    np.testing.assert_allclose(v["x"], [m + 2 * draw(jax.random.key(0), "x", i) for i, m in enumerate(loc)], rtol=1e-5)
-
-
-def test_nested_vmap_with_axes():
-    table = jnp.arange(6.0).reshape(2, 3)
-
-    def model(table):
-        inner = jax.vmap(lambda m, s: sx.sample("x", N(m, s)), in_axes=(0, None), out_axes=0)
-        return jax.vmap(inner, in_axes=(1, None), out_axes=1)(table, 0.5)
-
-    out, trace = sx.trace(sx.seed(model, 0))(table)
-    assert out.shape == (2, 3)
-    np.testing.assert_array_equal(trace["x"].value, out.T)  # lanes outermost first: [3, 2]
-    np.testing.assert_allclose(trace["x"].log_prob, normal(out.T, table.T, 0.5), rtol=1e-4)
-    by_hand = [[table[j, i] + 0.5 * draw(jax.random.key(0), "x", i, j) for j in range(2)] for i in range(3)]
-    np.testing.assert_allclose(out.T, by_hand, rtol=1e-5)
-
-
-def test_vmap_with_axis_size_only():
-    v = values(lambda: jax.vmap(lambda: sx.sample("x", N(0.0, 1.0)), axis_size=4)())
-    assert v["x"].shape == (4,) and len(np.unique(v["x"])) == 4
-
-
-def test_vmap_of_a_multivariate_site_with_shared_matrix():
-    covariance = np.array([[2.0, 0.5], [0.5, 1.0]])
-
-    def model(locs):
-        return jax.vmap(lambda m: sx.sample("x", sx.MultivariateNormal(m, covariance), shape=5))(locs)
-
-    locs = jnp.arange(6.0).reshape(3, 2)
-    v = values(model, locs)
-    assert v["x"].shape == (3, 5, 2)
-    expected = sum(stats.multivariate_normal(np.asarray(m), covariance).logpdf(x).sum() for m, x in zip(locs, v["x"]))
-    np.testing.assert_allclose(density(model, v, locs), expected, rtol=1e-5)
-
-
-def test_vmapped_observations():
-    def model(y):
-        mu = sx.sample("mu", N(0.0, 1.0))
-        jax.vmap(lambda y: sx.sample("y", N(mu, 1.0), obs=y))(y)
-        jax.vmap(lambda _: sx.sample("same", N(mu, 1.0), obs=0.5))(y)
-
-    y = jnp.array([1.0, 2.0])
-    expected = normal(0.3) + normal(y, 0.3).sum() + 2 * normal(0.5, 0.3)
-    np.testing.assert_allclose(density(model, {"mu": 0.3}, y), expected, rtol=1e-5)
-
-
 # --- scan, map, fori_loop
-
-
-def walk(y):
-    def step(x, y):
-        x = sx.sample("x", N(0.9 * x, 1.0))
-        sx.sample("y", N(x, 0.5), obs=y)
-        return x, 2 * x
-
-    return lax.scan(step, 1.0, y)
 
 
 def test_scan_draws_afresh_and_scores_the_product():
@@ -437,50 +326,3 @@ def test_grad_through_a_seeded_scan_does_not_merge_draws():
 def test_grad_inside_of_a_model_that_samples_is_refused():
     with pytest.raises(sx.errors.ControlFlowError, match="'x'.*jax.grad"):
         sx.seed(lambda: jax.grad(lambda m: sx.sample("x", N(m, 1.0)))(0.0), 0)()
-
-
-# --- a seeded model is a pure function
-
-
-def test_seeded_model_is_pure_in_its_key():
-    def model(m):
-        x = sx.sample("x", N(m, 1.0))
-        return lax.scan(lambda c, _: (c, sx.sample("y", N(x, 1.0))), 0, None, length=2)[1]
-
-    f = lambda key, m: sx.seed(model, key)(m)
-    keys = jax.random.split(jax.random.key(0), 5)
-    one_by_one = jnp.stack([f(k, 1.0) for k in keys])
-    assert len(np.unique(one_by_one)) == 10
-    np.testing.assert_allclose(jax.vmap(f, (0, None))(keys, 1.0), one_by_one, rtol=1e-6)
-    np.testing.assert_allclose(jax.jit(f)(keys[0], 1.0), one_by_one[0], rtol=1e-6)
-    np.testing.assert_allclose(lax.map(lambda k: f(k, 1.0), keys), one_by_one, rtol=1e-6)
-    results = {}
-    threads = [threading.Thread(target=lambda i=i: results.__setitem__(i, f(keys[i], 1.0))) for i in range(5)]
-    [t.start() for t in threads]
-    [t.join() for t in threads]
-    np.testing.assert_allclose(jnp.stack([results[i] for i in range(5)]), one_by_one, rtol=1e-6)
-
-
-def test_no_tracer_leaks():
-    def model(y):
-        x = sx.sample("x", N(0.0, 1.0))
-        sx.scope(lambda: sx.sample("z", N(x, 1.0)), "inner")()
-        lax.scan(lambda c, y: (c, sx.sample("y", N(x, 1.0), obs=y)), 0, y)
-
-    with jax.checking_leaks():
-        sx.trace(sx.seed(model, 0))(jnp.zeros(2))
-        jax.jit(jax.grad(lambda v: sx.log_density(model)(v, jnp.zeros(2))))({"x": 0.0, "inner/z": 0.0})
-
-
-def test_density_is_a_pure_function():
-    y = jnp.array([0.5, -0.5, 1.0])
-    f = functools.partial(sx.log_density(walk), y=y) if False else (lambda x: sx.log_density(walk)({"x": x}, y))
-    x = jnp.array([0.1, 0.2, 0.3])
-    by_hand = lambda x: (
-        sum(jax.scipy.stats.norm.logpdf(x, 0.9 * jnp.concatenate([jnp.ones(1), x[:-1]])))
-        + sum(jax.scipy.stats.norm.logpdf(y, x, 0.5))
-    )
-    np.testing.assert_allclose(jax.jit(f)(x), by_hand(x), rtol=1e-5)
-    np.testing.assert_allclose(jax.grad(f)(x), jax.grad(by_hand)(x), rtol=1e-4)
-    np.testing.assert_allclose(jax.hessian(f)(x), jax.hessian(by_hand)(x), rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(jax.vmap(f)(jnp.stack([x, 2 * x])), [by_hand(x), by_hand(2 * x)], rtol=1e-5)

@@ -40,6 +40,21 @@ def test_whole_numbers_at_the_edge_fit():
     assert density(d=N(0.0, 1.0), obs=np.array([3], np.int64)) == density(d=N(0.0, 1.0), obs=[3.0])
 
 
+def test_a_mask_within_an_event_leaves_out_what_it_says():
+    mask = jnp.array([True, False, True])
+    d = sx.Bernoulli(jnp.array([0.2, 0.3, 0.4])).mask(mask).to_event(1)
+    for third in (0, -1):  # no value that counts is outside
+        np.testing.assert_allclose(density(d=d, obs=np.array([1, third, 0])), np.log(0.2 * 0.6), rtol=1e-6)
+    with pytest.raises(sx.errors.ObservationError, match="outside of the support"):
+        density(d=d, obs=np.array([-1, 1, 0]))
+    two = sx.Normal(jnp.zeros((1, 3)), 1.0).mask(mask[None]).to_event(1).expand((2,)).mask(jnp.array([True, False]))
+    y = np.array([[1.0, np.nan, 2.0], [np.nan] * 3])
+    np.testing.assert_allclose(density(d=two, obs=y), -2.5 - np.log(2 * np.pi), rtol=1e-6)
+    y[0, 2] = np.nan
+    with pytest.raises(sx.errors.ObservationError, match=r"value\[0, 2\], 1 in all"):
+        density(d=two, obs=y)
+
+
 def test_none_is_called_none():
     with pytest.raises(sx.errors.ArgumentTypeError, match="value of site 'd' .* is None"):
         sx.seed(lambda: sx.deterministic("d", None), 0)()

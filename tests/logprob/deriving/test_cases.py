@@ -11,8 +11,6 @@ import pytest
 import storax as sx
 
 METHODS = {"logp": "log_prob", "logcdf": "log_cdf", "logsf": "log_survival", "icdf": "icdf", "must_refuse": "log_prob"}
-# Not derived yet, and refused.
-NOT_YET = {"abs_mvn_four_branches", "square_mvn", "max_of_scalar_plus_vector"}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +63,7 @@ def check(case):
     try:
         got = unconstrained(case) if case.quantity == "logp_unconstrained" else density(case, None)
     except sx.errors.StoraxError:
-        return "" if case.quantity == "must_refuse" or case.aspirational or case.id in NOT_YET else "refused"
+        return "" if case.quantity == "must_refuse" or case.aspirational else "refused"
     except Exception as error:
         return "" if type(error).__name__ in case.also else f"raised {error!r}"
     wanted = case.allowed if case.quantity == "must_refuse" else [case.logp]
@@ -88,12 +86,6 @@ def test_the_reference_programs(programs, family, x64):
     assert cases
     wrong = {c.id: said for c in cases if (said := check(c))}
     assert not wrong
-
-
-def test_what_is_not_derived_yet_is_refused(programs, x64):
-    for name in NOT_YET:
-        with pytest.raises(sx.NotMeasurable):
-            density(programs.CASES[name], None)
 
 
 def test_the_list_of_cases_is_the_one_in_text(programs, shared):

@@ -221,6 +221,13 @@ def test_states_with_an_atom_win_over_those_with_a_density():
     np.testing.assert_allclose(log_prob(f, [0.4, 0.0, -0.3]), expected, rtol=1e-12)
 
 
+def test_states_with_an_atom_from_a_random_start():
+    start = lambda: rv(sx.Categorical(probs=jnp.asarray(START)))
+    f = lambda: hidden(start(), lambda z: jnp.where(z == 1, 0.0, rv(N(0.0, 1.0))), n=3)[1]
+    paths = [START @ P[:, a] * P[a, 1] * P[1, c] for a in (0, 2) for c in (0, 2)]
+    np.testing.assert_allclose(log_prob(f, [0.4, 0.0, -0.3]), np.log(sum(paths)) + norm(0.4) + norm(-0.3), rtol=1e-12)
+
+
 def test_last_state():
     last = lambda: hidden(1, lambda z: z)[0]
     np.testing.assert_allclose(log_prob(last, 2), np.log(np.linalg.matrix_power(P, 4)[1, 2]), rtol=1e-12)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats as st
 from jax import lax
+from scoring import of
 
 import storax as sx
 
@@ -24,11 +25,6 @@ def b(p=0.3):
 
 def coin6():
     return rv(sx.DiscreteUniform(-3, 3))
-
-
-def of(f, *draws):
-    """f of draws, each used as often as f likes."""
-    return lambda: f(*[d() for d in draws])
 
 
 def score(program, value, *args, jitted=False):

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax import lax
 from jax.test_util import check_grads
 from looping import N, Y, joint, log_prob, norm, run, rv
 from scipy import stats
@@ -264,7 +263,7 @@ def switching_state_space():
 
 def sums_of_hidden_states():
     def step(s, _):
-        s = 0.5 * s + rv(sx.Bernoulli(0.4))
+        s = 0.5 * s + rv(sx.Poisson(0.4))
         return s, rv(N(s, 1.0))
 
     return run(step, 0.1)[1]
@@ -291,7 +290,8 @@ def test_what_cannot_be_derived_is_refused(f):
 def test_numbers_that_are_linearly_dependent():
     with pytest.raises(NotMeasurable):
         sx.distribution(entries_of_one_vector_repeated)().log_prob(jnp.asarray(Y))
-    assert np.isnan(log_prob(entries_of_one_vector_repeated, Y))  # their coefficients are not known under jit
+    with pytest.raises(NotMeasurable):
+        log_prob(entries_of_one_vector_repeated, Y)
 
 
 def test_a_last_carry_that_follows_is_not_observed_beside_the_rest():
@@ -301,17 +301,3 @@ def test_a_last_carry_that_follows_is_not_observed_beside_the_rest():
 
     with pytest.raises(NotMeasurable):
         joint(f, {"x": Y[-1], "y": Y})
-
-
-def test_names_inside_of_a_loop_are_refused_beside_anonymous_draws():
-    def model():
-        x0 = rv(N(0.0, 1.0))
-
-        def step(x, y):
-            sx.sample("y", N(x, 1.0), obs=y)
-            return x, None
-
-        lax.scan(step, x0, jnp.asarray(Y))
-
-    with pytest.raises(NotMeasurable, match="named site 'y'"):
-        sx.log_density(model)({})

@@ -1,8 +1,14 @@
-"""SciPy's counterpart of a distribution, by the name of its class."""
+"""SciPy's counterpart of a distribution, by the name of its class; and what an error is."""
 
 import numpy as np
 from gaussians import BY_HAND
 from scipy import stats
+
+
+def error(got, truth):
+    """Relative to the truth, or to 1 where that is smaller."""
+    got, truth = np.asarray(got, float), np.asarray(truth, float)
+    return np.abs(got - truth) / np.maximum(1, np.abs(truth))
 
 
 def probs(d):

@@ -102,6 +102,16 @@ def test_single_precision_is_kept(d):
 
 
 @each()
+def test_single_precision_is_kept_in_a_world_of_double(d, x64):
+    d = in_precision(d, jnp.float32)
+    x = draws(d, 3)
+    has_floats = any(jnp.issubdtype(jnp.result_type(p), jnp.floating) for p in jax.tree.leaves(d))
+    assert ask("log_prob", d, x).dtype == (jnp.float32 if has_floats else jnp.float64)
+    if not d.is_discrete:
+        assert d.dtype == x.dtype == jnp.float32
+
+
+@each()
 def test_double_precision_is_kept(d, x64):
     d = in_precision(d, jnp.float64)
     x = draws(d, 3)

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 from scipy import special
@@ -9,6 +10,7 @@ from scipy import special
 from storax.distributions import Beta, Burr, Dagum, Dirichlet, Gamma, InverseGamma
 from storax.distributions.gamma_density import log_gamma_density
 from storax.distributions.log_gamma import LARGE, digamma, log_factorial, log_gamma, slope_of_log_factorial
+from storax.distributions.radial import log_moment, moment_ratio
 from storax.distributions.special import log1p_minus
 
 POSITIVE = np.concatenate([np.geomspace(1e-30, 1e30, 2001), np.linspace(0.01, 12, 2001)]).astype(np.float32)
@@ -168,3 +170,19 @@ def test_dirichlet_of_many_vectors():
         np.testing.assert_allclose(sum_of_a, of_a[2:].sum(0), rtol=1e-4)
         np.testing.assert_allclose(all_of_x[2:], of_x[2:], rtol=1e-5)
         assert each[1] == -np.inf and not np.isnan(of_a).any() and not np.isnan(of_x).any()
+
+
+@pytest.mark.parametrize("k", [1, 2, 20])
+@pytest.mark.parametrize("dtype, ulps", [("float32", 16), ("float64", 20000)])  # the way upwards loses 3 digits there
+def test_radial_moments(k, dtype, ulps, x64):
+    """J_k(t) = k! exp(-t^2 / 4) U(k + 1/2, -t), a parabolic cylinder function (DLMF 12.5.1)."""
+    t = np.array([-1e4, -30, -7.1, -6.9, -4, -2.6, -2.4, -1.8, -1.7, -0.6, -0.5, 0, 1, 8, 30], dtype)
+    with mpmath.workdps(40):
+        moments = [
+            [mpmath.factorial(j) * mpmath.exp(-y * y / 4) * mpmath.pcfu(j + mpmath.mpf(1) / 2, -y) for j in (k - 1, k)]
+            for y in map(mpmath.mpf, t.tolist())
+        ]
+        logs, ratios = [float(mpmath.log(b)) for _, b in moments], [float(b / a) for a, b in moments]
+    t = jnp.asarray(t)
+    close(log_moment(k, t), logs, ulps)
+    np.testing.assert_allclose(moment_ratio(k, t), ratios, rtol=ulps * np.finfo(dtype).eps)
