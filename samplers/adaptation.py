@@ -116,3 +116,11 @@ def schedule(num_warmup: int) -> tuple[Stage, ...]:
         stages.append(Stage(draws, draws if draws >= EARLY else draws + EARLY, False))
         left, size = left - draws, int(GROWTH * size)
     return (*stages, Stage(last, 0, False))
+
+
+OPEN_ENDED = (
+    *(Stage(EARLY, min(2, i + 1) * EARLY, i == 0) for i in range(10)),
+    *(Stage(draws, draws, False) for draws in (80, 120, 180, 270)),
+    Stage(50, 0, False),
+)  # of a warm-up that ends by itself: when a window changed nothing, the last stage follows
+LONGEST = sum(stage.draws for stage in OPEN_ENDED)
