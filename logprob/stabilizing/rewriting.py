@@ -177,10 +177,10 @@ def stable(f: Callable[..., Any], *inputs: Any) -> Any:
         return seen
     result = f(*inputs)
     leaves, tree = jax.tree.flatten(result)
-    of_reals, structure = jax.tree.flatten(seen)
+    structure: Any = jax.tree.structure(seen)
     if seen is None or structure != tree:
         return result
-    pairs = zip(of_reals, leaves, strict=True)
+    pairs = zip(jax.tree.leaves(seen), leaves, strict=True)
     return jax.tree.unflatten(tree, [jnp.where(jnp.isfinite(x), x, y) for x, y in pairs])
 
 
