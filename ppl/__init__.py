@@ -24,7 +24,7 @@ from storax.language import deterministic, factor, rv, sample
 from storax.logprob import Density, check, distribution, log_density, log_likelihood, unconstrain
 from storax.models import Model, model
 from storax.plates import plate
-from storax.samplers import Posterior, hmc, mcmc, nuts
+from storax.samplers import Posterior, hmc, mcmc, nuts, shard_rows
 from storax.vmapping import vmap
 
 __version__ = "0.1.0"
@@ -61,6 +61,7 @@ __all__ = [  # noqa: PLE0604
     "scale",
     "scope",
     "seed",
+    "shard_rows",
     "substitute",
     "supports",
     "trace",

@@ -9,5 +9,6 @@ from storax.samplers.hmc import hmc
 from storax.samplers.mcmc import mcmc
 from storax.samplers.nuts import nuts
 from storax.samplers.posterior import Posterior
+from storax.samplers.sharding import shard_rows
 
-__all__ = ["Posterior", "hmc", "mcmc", "nuts"]
+__all__ = ["Posterior", "hmc", "mcmc", "nuts", "shard_rows"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.sharding import Mesh
 
 from storax.pytrees import Pytree
 from storax.samplers import batched, sequential
@@ -15,6 +17,7 @@ from storax.samplers.adaptation import OPEN_ENDED, Stage, schedule
 from storax.samplers.chains import Fleet, Walk, rows_at_hand, start_walk
 from storax.samplers.metrics import AnyMetric
 from storax.samplers.relative import anew, evaluate, offset_of, reference_at
+from storax.samplers.sharding import apart, fewest, over_devices, together
 from storax.samplers.storing import empty_store
 from storax.samplers.trajectory import Draw
 from storax.samplers.warmup import first_metric, has_settled, history_length, meet, settle
@@ -27,11 +30,12 @@ class Plan(NamedTuple):
     stages: tuple[Stage, ...]  # of the warm-up
     auto: bool  # whether the warm-up may end before
     driver: str  # "sequential" or "batched"
+    mesh: Mesh | None = None
 
     @staticmethod
-    def of(kernel: Any, num_warmup: int | str, driver: str) -> Plan:
+    def of(kernel: Any, num_warmup: int | str, driver: str, mesh: Mesh | None = None) -> Plan:
         auto = num_warmup == "auto"
-        return Plan(kernel, OPEN_ENDED if auto else schedule(int(num_warmup)), auto, driver)
+        return Plan(kernel, OPEN_ENDED if auto else schedule(int(num_warmup)), auto, driver, mesh)
 
 
 class Run(Pytree):
@@ -83,50 +87,68 @@ def set_out(log_density: Any, keys: jax.Array, draw: Draw, plan: Plan, rows: int
     return _with_pending(fleet, plan)
 
 
-def advance(log_density: Any, fleet: Fleet, plan: Plan, num_samples: jax.Array, until: jax.Array) -> Fleet:
+def advance(
+    density_of: Callable[[Any], Any], data: Any, fleet: Fleet, plan: Plan, num_samples: jax.Array, until: jax.Array
+) -> Fleet:
     """All chains go on until each has made `until` draws, or all that were asked for.
 
     Args:
-        log_density: as for `set_out`.
+        density_of: data to a log density as for `set_out`.
+        data: a pytree of arrays, which may be spread over devices.
         fleet: the chains.
         plan: of the run.
         num_samples: draws to make after the warm-up.
         until: draws in all; there is room for them in the store.
     """
     go_on = {"sequential": sequential.go_on, "batched": batched.go_on}[plan.driver]
-    fleet = fleet.replace(end=jnp.where(fleet.learns, fleet.end, fleet.warmed + num_samples))
 
-    def stretch(fleet: Fleet) -> Fleet:
-        goal = jnp.minimum(fleet.end, until)
-        fleet = go_on(evaluate(log_density, fleet.reference), plan.kernel, fleet, goal)
-        if not plan.stages:
-            return fleet
-        over = fleet.learns & (fleet.draws >= fleet.end)
-        return lax.cond(over, partial(_next_stage, log_density, plan, num_samples), lambda f: f, fleet)
+    def drive(data: Any, fleet: Fleet, num_samples: jax.Array, until: jax.Array) -> Fleet:
+        """On each device, for the chains there."""
+        log_density = density_of(data)
+        fleet = fleet.replace(end=jnp.where(fleet.learns, fleet.end, fleet.warmed + num_samples))
 
-    return lax.while_loop(lambda f: f.draws < jnp.minimum(until, _goal(f, num_samples)), stretch, fleet)
+        def stretch(carry: tuple[Fleet, jax.Array]) -> tuple[Fleet, jax.Array]:
+            fleet, _ = carry
+            value_and_grad = evaluate(log_density, fleet.reference)
+            fleet = go_on(value_and_grad, plan.kernel, fleet, jnp.minimum(fleet.end, until))
+            made = fewest(plan.mesh, fleet.draws)
+            if plan.stages:
+                over = fleet.learns & (made >= fleet.end)
+                fleet = lax.cond(over, partial(_next_stage, log_density, plan, num_samples), lambda f: f, fleet)
+            return fleet, made
 
+        def unfinished(carry: tuple[Fleet, jax.Array]) -> jax.Array:
+            fleet, made = carry
+            return made < jnp.minimum(until, jnp.where(fleet.learns, 2**30, fleet.warmed + num_samples))
 
-def _goal(fleet: Fleet, num_samples: jax.Array) -> jax.Array:
-    return jnp.where(fleet.learns, 2**30, fleet.warmed + num_samples)
+        return lax.while_loop(unfinished, stretch, (fleet, fewest(plan.mesh, fleet.draws)))[0]
+
+    return over_devices(plan.mesh, drive)(data, fleet, num_samples, until)
 
 
 def _next_stage(log_density: Any, plan: Plan, num_samples: jax.Array, fleet: Fleet) -> Fleet:
     """A stage of the warm-up is over: the chains meet, and the next one begins."""
     lengths, used, restart = (jnp.asarray(column) for column in zip(*plan.stages, strict=True))
-    last, i, draws = len(plan.stages) - 1, fleet.stage, fleet.draws
-    metric, walks = meet(used[i], restart[i], fleet.metric, fleet.walks, fleet.store)
+    last, i, draws = len(plan.stages) - 1, fleet.stage, fleet.end
+    # All devices come to the same conclusions, and to those of one alone: also in how XLA fuses and rounds them.
+    walks, history = lax.optimization_barrier(together(plan.mesh, (fleet.walks, fleet.store.history)))
+    everyone = fleet.replace(walks=walks, store=fleet.store.replace(history=history))
+    metric, walks = meet(used[i], restart[i], fleet.metric, walks, everyone.store)
     following = i + 1
     if plan.auto:
-        settled = has_settled(used[i], fleet, metric)
+        settled = has_settled(used[i], everyone, metric)
         following = jnp.where(settled & (following < last), last, following)
     done = following > last
     walks = lax.cond(done, lambda: settle(walks), lambda: walks)
-    length = jnp.where(done, num_samples, lengths[jnp.minimum(following, last)])
+    reference, shift = anew(log_density, walks)
     fleet = fleet.replace(
-        walks=walks, metric=metric, stage=following, end=draws + length, warmed=jnp.where(done, draws, fleet.warmed)
+        walks=apart(plan.mesh, walks),
+        metric=metric,
+        stage=following,
+        end=draws + jnp.where(done, num_samples, lengths[jnp.minimum(following, last)]),
+        warmed=jnp.where(done, draws, fleet.warmed),
     )
-    return _with_pending(_moved(fleet, plan, *anew(log_density, walks)), plan)
+    return _with_pending(_moved(fleet, plan, reference, shift), plan)
 
 
 def _moved(fleet: Fleet, plan: Plan, reference: Any, shift: jax.Array) -> Fleet:
@@ -185,9 +207,8 @@ def run(
     draw = initial if isinstance(initial, Draw) else start_at(log_density, initial)
     plan = Plan.of(kernel, num_warmup, driver)
     end = num_warmup + num_samples
-    fleet = advance(
-        log_density, set_out(log_density, keys, draw, plan, end), plan, jnp.int32(num_samples), jnp.int32(end)
-    )
+    fleet = set_out(log_density, keys, draw, plan, end)
+    fleet = advance(lambda _: log_density, (), fleet, plan, jnp.int32(num_samples), jnp.int32(end))
     stats = statistics(fleet, plan)
     return Run(
         fleet.store.positions[:, num_warmup:end],

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 
 from storax.data import is_concrete
 from storax.errors import ArgumentTypeError, UnknownNameError, nearest
@@ -34,6 +35,7 @@ from storax.samplers.settings import (
     check_memory,
     check_num_warmup,
 )  # fmt: skip
+from storax.samplers.sharding import check_mesh
 from storax.samplers.starting import find_starts
 from storax.sources import plain_errors
 from storax.staging import Staged
@@ -54,6 +56,7 @@ def mcmc(
     reduce: bool = False,
     progress: bool | None = None,
     checkpoint: Any = None,
+    mesh: Mesh | None = None,
 ) -> Callable[..., Posterior]:
     """Draws from the posterior of a model.
 
@@ -74,6 +77,7 @@ def mcmc(
         progress: whether to show how far the run is: None does in terminals and notebooks.
         checkpoint: a folder to write finished blocks of draws to.  The same call goes on from there, after an
             interrupt or a crash, and ends with the same draws, bit for bit, as a run that was not interrupted.
+        mesh: devices to spread chains over, along its axis "chains"; see `sx.shard_rows` for data.
 
     Returns:
         `f(key, *args, **kwargs) -> Posterior`.  Called again with another key or other data of the same shapes, it
@@ -104,6 +108,7 @@ def mcmc(
         check_num_warmup(num_warmup),
         check_count("num_samples", num_samples, 1),
         check_driver(driver),
+        check_mesh(mesh, num_chains),
     )
     keeping = check_keeping(thin, collect, reduce, settings.num_samples)
     if progress not in (None, True, False):
@@ -120,7 +125,8 @@ def mcmc(
                 "of its own and looks at the data first: call it outside, or use a kernel by hand (sx.nuts(...).step)."
             )
         program = program_of(model, staged, kernel, settings, args, kwargs)
-        examine(model, staged, staged.arrays)
+        if all(getattr(x, "is_fully_addressable", True) for x in staged.arrays):  # else no process sees the data
+            examine(model, staged, staged.arrays)
         density = density_of(model, staged, "sx.mcmc")
         kernel.initial_inverse_mass(jnp.zeros(density.size, density.layout.dtype))  # does it fit?
         _check_names(density, keeping)

@@ -22,6 +22,7 @@ from storax.samplers.driver import Plan, advance, set_out, start_at, statistics
 from storax.samplers.kernels import Kernel
 from storax.samplers.relative import MANY, Relative
 from storax.samplers.settings import Settings
+from storax.samplers.sharding import everywhere, placed
 from storax.samplers.trajectory import Draw
 from storax.staging import Staged, stage
 
@@ -73,27 +74,31 @@ class Program:
                            "sx.mcmc")  # fmt: skip
 
         def plan(kernel_leaves: Any) -> Plan:
-            return Plan.of(jax.tree.unflatten(kernel_tree, kernel_leaves), settings.num_warmup, self.driver)
+            return Plan.of(
+                jax.tree.unflatten(kernel_tree, kernel_leaves), settings.num_warmup, self.driver, settings.mesh
+            )
 
         def begin(leaves: Any, arrays: Any, kernel_leaves: Any, keys: Any, vectors: Any) -> tuple[Draw, Fleet]:
             f = _sum_of_many(density(leaves, arrays))
             draw = start_at(f, vectors)
-            return draw, set_out(f, keys, draw, plan(kernel_leaves), self.rows)
+            fleet = set_out(f, keys, draw, plan(kernel_leaves), self.rows)
+            draw, fleet = everywhere(settings.mesh, (draw, fleet))
+            return draw, placed(settings.mesh, fleet)
 
         def go_on(
             leaves: Any, arrays: Any, kernel_leaves: Any, fleet: Fleet, number: Any, samples: Any, until: Any
         ) -> tuple[Fleet, Look]:
-            f, p = _sum_of_many(density(leaves, arrays)), plan(kernel_leaves)
+            p = plan(kernel_leaves)
             fleet = fleet.replace(store=jax.vmap(lambda s: s.from_draw(number))(fleet.store))
-            fleet = advance(f, fleet, p, samples, until)
+            fleet = advance(lambda data: _sum_of_many(density(*data)), (leaves, arrays), fleet, p, samples, until)
             stats = jnp.stack([x.astype(fleet.offset.dtype) for x in statistics(fleet, p).values()], -1)
             store = fleet.store
             look = Look(fleet.draws, fleet.warmed, store.positions[:, : self.rows], stats[:, : self.rows], store.faults,
                         store.faulty)  # fmt: skip
-            return fleet, look
+            return placed(settings.mesh, fleet), everywhere(settings.mesh, look)
 
         def name(leaves: Any, arrays: Any, positions: Any) -> dict[str, jax.Array]:
-            return _in_chunks(density(leaves, arrays).quantities, positions, 256)
+            return everywhere(settings.mesh, _in_chunks(density(leaves, arrays).quantities, positions, 256))
 
         self._begin, self._name = jax.jit(begin), jax.jit(name)
         self._go_on = jax.jit(go_on, donate_argnums=3)

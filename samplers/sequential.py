@@ -47,7 +47,9 @@ def go_on(value_and_grad: ValueAndGrad, kernel: Any, fleet: Fleet, until: jax.Ar
         )
         return jax.tree.map(lambda x, y: lax.dynamic_update_index_in_dim(x, y, c, 0), carry, mine)
 
-    walks, store = lax.fori_loop(0, len(fleet.keys), one, (fleet.walks, fleet.store))
+    # XLA would inline a loop over the single chain of a device, and round differently.
+    chains = jnp.where(until >= 0, len(fleet.keys), 0)
+    walks, store = lax.fori_loop(0, chains, one, (fleet.walks, fleet.store))
     return fleet.replace(walks=walks, store=store)
 
 

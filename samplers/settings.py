@@ -8,6 +8,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
+from jax.sharding import Mesh
 
 from storax.errors import ArgumentTypeError, SettingsError
 from storax.samplers.choosing import DRIVERS
@@ -23,6 +24,7 @@ class Settings(NamedTuple):
     num_warmup: int | str
     num_samples: int
     driver: str | None = None
+    mesh: Mesh | None = None
 
 
 class Keeping(NamedTuple):
