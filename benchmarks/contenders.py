@@ -48,8 +48,10 @@ def storax(posterior: Posterior, settings: Settings) -> Contender:
 
     import storax as sx
 
+    function = posterior.model  # what a model closes over is a part of it, and data are not
+
     def model(*data: Any) -> None:
-        posterior.model(sx, *data)
+        function(sx, *data)
 
     infer = sx.mcmc(model, num_chains=settings.num_chains, num_warmup=settings.num_warmup,
                     num_samples=settings.num_samples, driver=settings.driver)  # fmt: skip
