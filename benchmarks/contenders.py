@@ -68,6 +68,38 @@ def storax(posterior: Posterior, settings: Settings) -> Contender:
     return run
 
 
+def storax_run(posterior: Posterior, settings: Settings) -> Contender:
+    """The program inside of `sx.mcmc` alone, jitted as the peers' kernels are: no checks, no choice of starts, no
+    diagnostics, no warnings."""
+    import jax
+
+    import storax as sx
+    from storax.samplers.choosing import choose_driver
+    from storax.samplers.driver import run as sampler_run
+
+    _, density = flat_density(posterior)
+    driver: list[str] = []
+
+    @jax.jit
+    def sample(keys: Any, data: Any) -> Any:
+        log_density = _density_of(posterior)(*data).of_vector
+        starts = jax.vmap(density.random_vector)(keys)
+        driver[:] = [choose_driver(settings.driver, log_density, starts[0])]
+        found = sampler_run(log_density, keys, starts, kernel=sx.nuts(), num_warmup=settings.num_warmup,
+                            num_samples=settings.num_samples, driver=driver[0])  # fmt: skip
+        quantities = jax.vmap(lambda rows: jax.lax.map(density.quantities, rows, batch_size=256))(found.positions)
+        named = {n: quantities[n] for n in density.shapes}
+        steps = found.warmup_stats["n_steps"].sum(), found.stats["n_steps"].sum()
+        return named, *steps, found.stats["diverging"].sum()
+
+    def run(seed: int) -> Draws:
+        keys = jax.random.split(jax.random.key(seed), settings.num_chains)
+        named, warm, steps, diverging = jax.device_get(sample(keys, posterior.data))
+        return Draws(named, int(warm), int(steps), int(diverging), driver[0] == "batched")
+
+    return run
+
+
 def _numpyro_model(posterior: Posterior) -> Callable[..., None]:
     import numpyro
     import numpyro.distributions as dist
@@ -198,6 +230,7 @@ def nutpie(posterior: Posterior, settings: Settings, tune: int | None = None) ->
 
 CONTENDERS: dict[str, Callable[[Posterior, Settings], Contender]] = {
     "storax": storax,
+    "storax-run": storax_run,
     "numpyro": numpyro,
     "numpyro-mcmc": numpyro_mcmc,
     "blackjax": blackjax,

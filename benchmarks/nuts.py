@@ -75,7 +75,7 @@ def row(*cells: Any) -> None:
 
 
 def against(peers: list[str]) -> list[str]:
-    return ["storax", *(c for p in peers for c in PEERS[p])]
+    return ["storax", "storax-run", *(c for p in peers for c in PEERS[p])]
 
 
 def runs(models: list[str], peers: list[str], repeats: int) -> None:
