@@ -14,10 +14,14 @@ from storax.logprob import Density
 from storax.samplers.trajectory import Draw
 
 TRIES = 100
+TRIES_TO_TELL = 10  # of them, as long as the energy of a start is so large that rounding hides its changes
 
 
 def find_starts(density: Density, evaluate: Callable[..., Draw], keys: jax.Array, init: Mapping[str, Any]) -> Draw:
     """One start per chain, `[chain, density.size]`: uniform in (-2, 2), again and again until one is good.
+
+    At a log density of -1e20 no step can be told to be better than another, and the chain would not only stay there
+    but take the step size and the metric that all chains share with it: such a start is a last resort.
 
     Args:
         density: the model's.
@@ -31,7 +35,7 @@ def find_starts(density: Density, evaluate: Callable[..., Draw], keys: jax.Array
     _check_names(density, init)
     found = evaluate(np.asarray(_propose(density, keys, 0, init)))
     for attempt in range(1, TRIES):
-        good = _good(found)
+        good = _good(found) & (_tells(found) | (attempt > TRIES_TO_TELL))
         if good.all():
             return found
         fresh = np.asarray(_propose(density, keys, attempt, init))
@@ -72,6 +76,12 @@ def _check_names(density: Density, init: Mapping[str, Any]) -> None:
 
 def _good(starts: Draw) -> np.ndarray:
     return np.isfinite(np.asarray(starts.log_density)) & np.isfinite(np.asarray(starts.gradient)).all(-1)
+
+
+def _tells(starts: Draw) -> np.ndarray:
+    """Whether rounding of the log density is below 1."""
+    value = np.asarray(starts.log_density)
+    return np.abs(value) * float(jnp.finfo(value.dtype).eps) < 1
 
 
 def _diagnosis(density: Density, start: np.ndarray, gradient: np.ndarray, log_density: Any) -> str:
