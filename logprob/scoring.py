@@ -57,12 +57,12 @@ class Pieces:
 
 def joint(records: Iterable[Record], pieces: Pieces | None = None) -> jax.Array:
     """The sum of all log densities, a scalar."""
-    parts = scores(records, pieces)
+    parts = [_total(x) for x in addends(records, pieces)]
     return _total(jnp.stack(parts)) if parts else jnp.zeros(())
 
 
-def scores(records: Iterable[Record], pieces: Pieces | None = None) -> list[jax.Array]:
-    """The log densities in a few sums, one for sites that are alike."""
+def addends(records: Iterable[Record], pieces: Pieces | None = None) -> list[jax.Array]:
+    """The log densities in a few arrays, one for sites that are alike."""
     pieces = pieces or Pieces()
     groups: dict[Any, list[Record]] = {}
     inside_of_branches = []  # these were scored there
@@ -70,7 +70,7 @@ def scores(records: Iterable[Record], pieces: Pieces | None = None) -> list[jax.
         if r.is_mark:
             continue
         if r.log_prob is not None:
-            inside_of_branches.append(_total(r.log_prob))
+            inside_of_branches.append(r.log_prob)
         else:
             groups.setdefault(_kind(r, pieces), []).append(r)
     return inside_of_branches + [_score(alike, pieces) for alike in groups.values()]
@@ -89,17 +89,17 @@ def _kind(r: Record, pieces: Pieces) -> Any:
 
 def _score(alike: Sequence[Record], pieces: Pieces) -> jax.Array:
     if len(alike) == 1:
-        return _total(alike[0].score())
+        return alike[0].score()
     columns = list(zip(*[(r.value, *r.leaves) for r in alike], strict=True))
     shared = [_all_equal(c) for c in columns]
     operands = [c[0] if s else pieces.stack(c) for c, s in zip(columns, shared, strict=True)]
     if all(shared):
-        return len(alike) * _total(alike[0].score())
+        return len(alike) * alike[0].score()
 
     def one(value: Any, *leaves: Any) -> Any:
         return alike[0].replace(value=value, leaves=leaves).score()
 
-    return _total(jax.vmap(one, in_axes=tuple(None if s else 0 for s in shared))(*operands))
+    return jax.vmap(one, in_axes=tuple(None if s else 0 for s in shared))(*operands)
 
 
 def _all_equal(column: Sequence[Any]) -> bool:

@@ -17,7 +17,7 @@ from storax.keys import as_key
 from storax.logprob.checking import examine
 from storax.logprob.collecting import check_values, collect, open_sites
 from storax.logprob.layout import Layout
-from storax.logprob.scoring import joint
+from storax.logprob.scoring import Pieces, addends, joint
 from storax.logprob.stabilizing import stabilized
 from storax.logprob.walks import Constrainer, Inverter, Starter, refuse_dependent_branches, scout
 from storax.models import Model, transformation
@@ -131,14 +131,23 @@ class Density:
         return self.evaluate(vector).log_density
 
     def evaluate(self, vector: jax.Array) -> Evaluation:
+        records, rest, pieces = self._seen(vector)
+        return Evaluation(joint(records.values(), pieces) + rest, records)
+
+    def addends(self, vector: jax.Array) -> list[jax.Array]:
+        """Arrays of which the log density is the sum."""
+        records, rest, pieces = self._seen(vector)
+        return [*addends(records.values(), pieces), rest]
+
+    def _seen(self, vector: jax.Array) -> tuple[dict[str, Record], jax.Array, Pieces]:
+        """All records at a point, and what changes of variables add to their log densities."""
         values, on_walk, log_det, pieces = self.layout.constrain(vector)
         walker = Constrainer({**values, **on_walk}, self._call, frozenset(on_walk))
         records = collect(self._model, self._staged, self._staged.arrays, walker)
-        total = joint(records.values(), pieces) + log_det
         for slot in self.layout.slots:
             if slot.name in on_walk:
-                total = total + _rest(records[slot.name], on_walk[slot.name])
-        return Evaluation(total, records)
+                log_det = log_det + _rest(records[slot.name], on_walk[slot.name])
+        return records, log_det, pieces
 
     def quantities(self, vector: jax.Array) -> dict[str, jax.Array]:
         """Every latent and derived quantity by name."""

@@ -12,7 +12,7 @@ of that function: `seed` draws, `condition` observes, `log_density` scores, `mcm
 True
 """
 
-from storax.tuning import ask_for_native_loops, tune_cpu  # noqa: I001
+from storax.tuning import ask_for_native_loops, tune_cpu
 
 ask_for_native_loops()  # before anything can make JAX compute
 
@@ -24,7 +24,7 @@ from storax.language import deterministic, factor, rv, sample
 from storax.logprob import Density, check, distribution, log_density, log_likelihood, unconstrain
 from storax.models import Model, model
 from storax.plates import plate
-from storax.samplers import Posterior, mcmc, nuts
+from storax.samplers import Posterior, hmc, mcmc, nuts, shard_rows
 from storax.vmapping import vmap
 
 __version__ = "0.1.0"
@@ -46,6 +46,7 @@ __all__ = [  # noqa: PLE0604
     "do",
     "errors",
     "factor",
+    "hmc",
     "log_density",
     "log_likelihood",
     "logprob",
@@ -60,6 +61,7 @@ __all__ = [  # noqa: PLE0604
     "scale",
     "scope",
     "seed",
+    "shard_rows",
     "substitute",
     "supports",
     "trace",

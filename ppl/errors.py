@@ -73,6 +73,10 @@ class InferenceError(StoraxError, ValueError):
     """The model is not one that this algorithm can handle: no latent sites, discrete latents, ..."""
 
 
+class CheckpointError(StoraxError, ValueError):
+    """A folder of checkpoints that cannot be written to, or belongs to another run."""
+
+
 class SamplingWarning(UserWarning):
     """A run ended, but its draws need a second look."""
 

@@ -1,11 +1,14 @@
 """Markov chains on any log density, and what comes out of them.
 
-A kernel knows a function R^n -> R and nothing of models: `nuts()` is a pair of pure functions `init` and `step`.
+A kernel knows a function R^n -> R and nothing of models: `nuts()` and `hmc()` are pairs of pure functions `init` and
+`step`.
 `mcmc` is the one place that knows both: model in, named draws out.
 """
 
+from storax.samplers.hmc import hmc
 from storax.samplers.mcmc import mcmc
 from storax.samplers.nuts import nuts
 from storax.samplers.posterior import Posterior
+from storax.samplers.sharding import shard_rows
 
-__all__ = ["Posterior", "mcmc", "nuts"]
+__all__ = ["Posterior", "hmc", "mcmc", "nuts", "shard_rows"]

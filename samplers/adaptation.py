@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from storax.pytrees import Pytree
+from storax.samplers.rounding import sum_of_rows
 
 GAMMA, T0, KAPPA = 0.05, 10.0, 0.75  # Stan's; Hoffman & Gelman 2014, sec. 3.2.1
 SETTLED = 10  # updates, before which the average is still one of long steps that were tried on purpose
@@ -34,7 +35,7 @@ class DualAveraging(Pytree):
 
     def pooled(self) -> DualAveraging:
         """What chains `[chain]` know together, for each of them."""
-        return jax.tree.map(lambda x: jnp.broadcast_to(x.mean(), x.shape), self)
+        return jax.tree.map(lambda x: jnp.broadcast_to(sum_of_rows(x) / len(x), x.shape), self)
 
     @property
     def final(self) -> jax.Array:
@@ -116,3 +117,11 @@ def schedule(num_warmup: int) -> tuple[Stage, ...]:
         stages.append(Stage(draws, draws if draws >= EARLY else draws + EARLY, False))
         left, size = left - draws, int(GROWTH * size)
     return (*stages, Stage(last, 0, False))
+
+
+OPEN_ENDED = (
+    *(Stage(EARLY, min(2, i + 1) * EARLY, i == 0) for i in range(10)),
+    *(Stage(draws, draws, False) for draws in (80, 120, 180, 270)),
+    Stage(50, 0, False),
+)  # of a warm-up that ends by itself: when a window changed nothing, the last stage follows
+LONGEST = sum(stage.draws for stage in OPEN_ENDED)

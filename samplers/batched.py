@@ -10,40 +10,63 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
-from storax.samplers.chains import TRIPS, Shelf, Walk, complete, fresh, leaf, rows_at_hand, supply_of_draws, with_uniforms
+from storax.samplers.chains import (
+    TRIPS,
+    Fleet,
+    Shelf,
+    Walk,
+    complete,
+    fresh,
+    leaf,
+    rows_at_hand,
+    supply_of_draws,
+    with_uniforms,
+)  # fmt: skip
 from storax.samplers.integrators import ValueAndGrad
-from storax.samplers.metrics import AnyMetric
 from storax.samplers.packing import Packing
-from storax.samplers.storing import Store
 
 
-def go_on(
-    value_and_grad: ValueAndGrad, kernel: Any, metric: AnyMetric, keys: jax.Array, walks: Walk, store: Store,
-    end: jax.Array, num_warmup: jax.Array,
-) -> tuple[Walk, Store]:  # fmt: skip
-    """Every chain goes on until it has made `end` draws; arguments are those of `sequential.go_on`."""
-    like = walks.draw.position[0]
+def begin(kernel: Any, fleet: Fleet) -> Any:
+    """Every chain's first trajectory, and what it notes down."""
+    supply = jax.vmap(lambda key, walk: supply_of_draws(key, walk, 1, kernel.jitter))(fleet.keys, fleet.walks)
+    trees = jax.vmap(partial(fresh, kernel, fleet.metric))(supply, fleet.walks)
+    return trees, jax.vmap(kernel.memory)(fleet.walks.draw.position)
+
+
+def go_on(value_and_grad: ValueAndGrad, kernel: Any, fleet: Fleet, until: jax.Array) -> Fleet:
+    """Every chain goes on, until all have made `until` draws.
+
+    A fast one goes on beyond, to the end of the stage or of the room in the store; no trajectory is given up.
+
+    Args:
+        value_and_grad: of the log density, at positions `[d]`.
+        kernel: the transition.
+        fleet: the chains.
+        until: draws, warm-up included; there is room for them in the store.
+    """
+    like = fleet.walks.draw.position[0]
+    metric, keys, learns = fleet.metric, fleet.keys, fleet.learns
     rows = 2 * rows_at_hand(like.size)  # two blocks: a chain may be anywhere in its first
-    learns = walks.draws[0] < num_warmup
+    end = jnp.minimum(fleet.end, fleet.store.base[0] + fleet.store.positions.shape[1] - rows - 1)
     supply_all = jax.vmap(lambda key, walk: supply_of_draws(key, walk, 2, kernel.jitter))
     uniforms_all = jax.vmap(lambda supply, key, walk: with_uniforms(supply, key, walk, 2))
-    shelf = jax.vmap(lambda _: Shelf.empty(rows, len(kernel.columns), like))(walks.draws)
-
-    memory = jax.vmap(kernel.memory)(walks.draw.position)
+    shelf = jax.vmap(lambda _: Shelf.empty(rows, len(kernel.columns), like))(keys)
+    diverging = list(kernel.columns).index("diverging")
 
     def unfinished(walks: Walk) -> jax.Array:
-        return (walks.draws < end).any()
+        return (walks.draws < until).any()
 
     def shelves(carry: Any) -> Any:
         """As many trips as there are momenta at hand for the fastest chain."""
-        walks, trees, store = carry
+        walks, trees, memory, store = carry
         supply, begun = supply_all(keys, walks), walks.draws
         packing = Packing((walks, trees))
 
         def stocked(walks: Walk) -> jax.Array:
-            return unfinished(walks) & (walks.draws - supply.first < rows - 1).all()
+            return unfinished(walks) & ((walks.draws - supply.first < rows - 1) | (walks.draws >= end)).all()
 
         def stretch(carry: Any) -> Any:
             """As many trips as there are uniforms at hand for the fastest chain."""
@@ -68,10 +91,11 @@ def go_on(
             packed, *rest = lax.while_loop(supplied, body, (packing.pack((walks, trees)), memory, shelf))
             return *packing.unpack(packed), *rest
 
-        walks, trees, _, full = lax.while_loop(lambda c: stocked(c[0]), stretch, (walks, trees, memory, shelf))
-        store = jax.vmap(lambda s, *x: s.put(*x, num_warmup))(store, full, supply.first, begun, walks.draws)
-        return walks, trees, store
+        walks, trees, memory, full = lax.while_loop(lambda c: stocked(c[0]), stretch, (walks, trees, memory, shelf))
+        store = jax.vmap(lambda s, *x: s.put(*x, learns, diverging))(store, full, supply.first, begun, walks.draws)
+        return walks, trees, memory, store
 
-    trees = jax.vmap(partial(fresh, kernel, metric))(supply_all(keys, walks), walks)
-    walks, _, store = lax.while_loop(lambda c: unfinished(c[0]), shelves, (walks, trees, store))
-    return walks, store
+    walks, trees, memory, store = lax.while_loop(
+        lambda c: unfinished(c[0]), shelves, (fleet.walks, *fleet.pending, fleet.store)
+    )
+    return fleet.replace(walks=walks, pending=(trees, memory), store=store)

@@ -43,7 +43,7 @@ class Shelf(Pytree):
     """Where a chain puts its draws, until they are stored; row 0 is draw number `Supply.first`."""
 
     positions: jax.Array  # [row, d]
-    gradients: jax.Array  # [row, d]
+    vectors: jax.Array  # [row, d]: the draw's gradient in a warm-up, afterwards where the trajectory ended
     stats: jax.Array  # [row, len(kernel.columns)]
 
     @staticmethod
@@ -52,11 +52,10 @@ class Shelf(Pytree):
         vectors = jnp.zeros((rows + 1, like.size), like.dtype)
         return Shelf(vectors, vectors, jnp.zeros((rows + 1, columns), like.dtype))
 
-    def put(self, row: jax.Array, draw: Draw, stats: jax.Array) -> Shelf:
-        """With this draw in a row."""
-        new = draw.position, draw.gradient, stats
+    def put(self, row: jax.Array, *new: jax.Array) -> Shelf:
+        """With this position, vector and statistics in a row."""
         return Shelf(*(lax.dynamic_update_slice_in_dim(x, y[None], row, 0)
-                       for x, y in zip((self.positions, self.gradients, self.stats), new, strict=True)))  # fmt: skip
+                       for x, y in zip((self.positions, self.vectors, self.stats), new, strict=True)))  # fmt: skip
 
 
 def start_walk(draw: Draw, step_size: Any, searching: bool) -> Walk:
@@ -136,10 +135,12 @@ def complete(
     """
     info = kernel.describe(tree, _step_size(supply, walk))
     stats = jnp.stack([getattr(info, name).astype(shelf.stats.dtype) for name in kernel.columns])
-    shelf = shelf.put(walk.draws - supply.first, tree.draw, stats)
+    vector = jnp.where(learns, tree.draw.gradient, tree.front.position)
+    shelf = shelf.put(walk.draws - supply.first, tree.draw.position, vector, stats)
 
     def anew() -> tuple[Walk, Any]:
-        new = lax.cond(walk.searching, lambda: _search(walk, tree.error), lambda: _draw(kernel, walk, tree, learns))
+        draw = lambda: _draw(kernel, walk, tree, info.acceptance_rate, learns)  # noqa: E731
+        new = lax.cond(walk.searching, lambda: _search(walk, tree.error), draw)
         new = choose(stays, walk, new) if stays is not False else new
         return new, fresh(kernel, metric, supply, new)
 
@@ -159,10 +160,33 @@ def _search(walk: Walk, log_ratio: jax.Array) -> Walk:
     return walk.replace(step_size=step_size, direction=direction, searching=~found, averaging=averaging)
 
 
-def _draw(kernel: Any, walk: Walk, tree: Any, learns: jax.Array) -> Walk:
+def _draw(kernel: Any, walk: Walk, tree: Any, acceptance: jax.Array, learns: jax.Array) -> Walk:
     """The trajectory is complete; a warm-up learns from how much of it was acceptable."""
-    averaging = choose(
-        learns, walk.averaging.update(tree.acceptance / tree.steps, kernel.target_accept), walk.averaging
-    )
+    averaging = choose(learns, walk.averaging.update(acceptance, kernel.target_accept), walk.averaging)
     step_size = jnp.where(learns, jnp.exp(averaging.log_step), walk.step_size)
     return walk.replace(draw=tree.draw, draws=walk.draws + 1, averaging=averaging, step_size=step_size)
+
+
+class Fleet(Pytree):
+    """All chains between two looks at them."""
+
+    keys: jax.Array  # [chain]
+    walks: Walk  # [chain]
+    pending: Any  # trajectories that are not complete, [chain], of the driver that keeps such; else None
+    store: Any  # a `Store`, [chain]
+    metric: AnyMetric  # that of all chains
+    reference: Any  # what log densities are relative to: see `storax.samplers.relative`
+    offset: jax.Array  # the log density there
+    stage: jax.Array  # of the plan; behind the last one of the warm-up is the sampling
+    end: jax.Array  # draws in all at the end of this stage
+    warmed: jax.Array  # draws of the warm-up, once it is over; -1 before
+
+    @property
+    def learns(self) -> jax.Array:
+        """Whether this is the warm-up."""
+        return self.warmed < 0
+
+    @property
+    def draws(self) -> jax.Array:
+        """Made by every chain, warm-up included."""
+        return self.walks.draws.min()

@@ -19,7 +19,7 @@ CALLS = {"cholesky", "triangular_solve", "eigh", "svd", "lu", "qr", "geqrf", "ho
          "custom_linear_solve", "pure_callback", "io_callback", "debug_callback", "conv_general_dilated"}  # fmt: skip
 
 
-def choose_driver(wanted: str | None, log_density: Callable[[jax.Array], jax.Array], like: jax.Array) -> str:
+def choose_driver(wanted: str | None, log_density: Callable[[jax.Array], jax.Array], like: Any) -> str:
     """The driver for this density.
 
     One chain after another is fastest where XLA compiles the whole loop to native code: on a CPU, with the option of
@@ -28,7 +28,7 @@ def choose_driver(wanted: str | None, log_density: Callable[[jax.Array], jax.Arr
     Args:
         wanted: "sequential", "batched", or None to choose.
         log_density: on flat vectors.
-        like: a position `[d]`.
+        like: a position `[d]`, or its shape and type.
     """
     if wanted is not None:
         return wanted

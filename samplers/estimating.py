@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from storax.pytrees import Pytree
 from storax.samplers.metrics import AnyMetric, LowRank, Metric
+from storax.samplers.rounding import sum_of_rows
 
 SHORTEST, LONGEST = 1e-10, 1e10  # variances, beyond which no posterior is taken to be
 KEPT = 2.0  # a direction is worth a vector of its own if it is this much longer or shorter
@@ -28,11 +30,11 @@ class Sample(Pytree):
 
     def centred(self) -> Sample:
         """Means taken away, and rows that are none set to 0."""
-        count = jnp.maximum(self.weights.sum(), 1)
+        count = jnp.maximum(sum_of_rows(self.weights), 1)
 
         def about_mean(rows: jax.Array) -> jax.Array:
             rows = jnp.where(self.weights[:, None] > 0, rows, 0)
-            return jnp.where(self.weights[:, None] > 0, rows - (rows.sum(0) / count)[None], 0)
+            return jnp.where(self.weights[:, None] > 0, rows - (sum_of_rows(rows) / count)[None], 0)
 
         return Sample(about_mean(self.positions), about_mean(self.gradients), self.weights)
 
@@ -55,8 +57,8 @@ def diagonal(sample: Sample, otherwise: jax.Array) -> jax.Array:
     Array([9.], dtype=float32)
     """
     c = sample.centred()
-    spread, force = (c.positions**2).sum(0), (c.gradients**2).sum(0)
-    variance = jnp.sqrt(spread) / jnp.sqrt(force)
+    spread, force = sum_of_rows(c.positions**2), sum_of_rows(c.gradients**2)
+    variance = lax.optimization_barrier(jnp.sqrt(spread)) / lax.optimization_barrier(jnp.sqrt(force))
     usable = (spread > 0) & (force > 0) & jnp.isfinite(variance)
     return jnp.where(usable, jnp.clip(variance, SHORTEST, LONGEST), otherwise)
 

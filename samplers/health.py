@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.errors import SamplingWarning
-from storax.samplers.nuts import Kernel
+from storax.samplers.kernels import Kernel
+from storax.samplers.nuts import NUTS
 from storax.samplers.posterior import Posterior
 from storax.samplers.settings import Settings
 from storax.sources import user_stacklevel
@@ -18,13 +19,13 @@ FAR, LONG = 1e12, 1e3  # a coordinate of R^n, and a step in units of the metric,
 
 
 def warn_about(
-    posterior: Posterior, positions: np.ndarray, settings: Settings, kernel: Kernel, empty: Sequence[str] = ()
+    posterior: Posterior, farthest: float, settings: Settings, kernel: Kernel, empty: Sequence[str] = ()
 ) -> None:
     """Warn once, with every complaint about the run.
 
     Args:
         posterior: the draws.
-        positions: the draws in R^n, `[chain, draw, d]`.
+        farthest: the largest coordinate of a draw in R^n.
         settings: of the run.
         kernel: of the run.
         empty: observed sites without observations.
@@ -35,19 +36,19 @@ def warn_about(
             "There was no warm-up, and the kernel has no step size: one was guessed from a single step. Give a step "
             "size and an inverse mass matrix, sx.nuts(step_size=..., inverse_mass_matrix=...), or a warm-up."
         )
-    complaints += _complaints(posterior, positions, kernel)
+    complaints += _complaints(posterior, farthest, kernel)
     if complaints:
         warnings.warn("\n".join(complaints), SamplingWarning, stacklevel=user_stacklevel())
 
 
-def _complaints(posterior: Posterior, positions: np.ndarray, kernel: Kernel) -> Iterator[str]:
+def _complaints(posterior: Posterior, farthest: float, kernel: Kernel) -> Iterator[str]:
     stats, chains, draws = posterior.stats, posterior.num_chains, posterior.num_samples
-    if (np.abs(positions) > FAR).any() or (stats["step_size"] > LONG).any():
+    if farthest > FAR or (stats["step_size"] > LONG).any():
         yield (
-            f"The posterior looks improper: the chains went as far as {np.abs(positions).max():.1g} with steps up to "
+            f"The posterior looks improper: the chains went as far as {farthest:.1g} with steps up to "
             f"{stats['step_size'].max():.1g}. Is there a latent site that no prior and no data hold back?"
         )
-    stuck = [c for c in range(chains) if _did_not_move(posterior, c)]
+    stuck = [c for c in range(chains) if posterior.samples and _did_not_move(posterior, c)]
     if stuck:
         step = ", ".join(f"{s:.3g}" for s in stats["step_size"][stuck, -1])
         yield (
@@ -70,13 +71,13 @@ def _complaints(posterior: Posterior, positions: np.ndarray, kernel: Kernel) -> 
             f"the draws are biased away from there. Reparameterise (a non-centred scale), tighten priors, or raise "
             f"target_accept: sx.nuts(target_accept=0.95)."
         )
-    deepest = stats["reached_max_treedepth"].mean()
-    if deepest > 0.05:
+    deepest = stats["reached_max_treedepth"].mean() if isinstance(kernel, NUTS) else 0.0
+    if isinstance(kernel, NUTS) and deepest > 0.05:
         yield (
             f"{deepest:.0%} of the draws reached max_tree_depth={kernel.max_tree_depth}: slow, not wrong. Rescale the "
             f"parameters, use sx.nuts(dense_mass=True), or allow more."
         )
-    if not stuck:
+    if not stuck and posterior.samples:
         yield from _mixing(posterior)
 
 

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
+from jax.sharding import Mesh
 
 from storax.data import is_concrete
-from storax.errors import ArgumentTypeError
+from storax.errors import ArgumentTypeError, UnknownNameError, nearest
 from storax.handlers.giving import gather
 from storax.keys import as_key
-from storax.logprob.checking import examine, refuse_changing_sites
+from storax.logprob.checking import examine
 from storax.logprob.deriving.marginal import density_of
 from storax.logprob.unconstraining import Density
 from storax.models import Model, transformation
-from storax.samplers.choosing import choose_driver
-from storax.samplers.driver import run, start_at
+from storax.samplers.checkpoints import Checkpoint, identity
+from storax.samplers.conducting import conduct
 from storax.samplers.health import warn_about
-from storax.samplers.nuts import Kernel, nuts
+from storax.samplers.keeping import Keeper
+from storax.samplers.kernels import Kernel
+from storax.samplers.nuts import nuts
 from storax.samplers.posterior import Posterior
-from storax.samplers.settings import Settings, check_count, check_driver, check_memory
+from storax.samplers.programs import Program, program_of
+from storax.samplers.progress import progress as progress_of
+from storax.samplers.settings import (
+    Keeping,
+    Settings,
+    check_count,
+    check_driver,
+    check_keeping,
+    check_memory,
+    check_num_warmup,
+)  # fmt: skip
+from storax.samplers.sharding import check_mesh
 from storax.samplers.starting import find_starts
-from storax.samplers.trajectory import Draw
 from storax.sources import plain_errors
-from storax.staging import Staged, stage
+from storax.staging import Staged
 
 
 @transformation
@@ -36,10 +47,16 @@ def mcmc(
     kernel: Kernel | None = None,
     *,
     num_chains: int = 4,
-    num_warmup: int = 1000,
+    num_warmup: int | str = 1000,
     num_samples: int = 1000,
     init: Mapping[str, Any] | None = None,
     driver: str | None = None,
+    thin: int = 1,
+    collect: Sequence[str] | None = None,
+    reduce: bool = False,
+    progress: bool | None = None,
+    checkpoint: Any = None,
+    mesh: Mesh | None = None,
 ) -> Callable[..., Posterior]:
     """Draws from the posterior of a model.
 
@@ -47,21 +64,31 @@ def mcmc(
         model: a model; its latent sites must be continuous.
         kernel: default `sx.nuts()`.
         num_chains: chains, at least 1.
-        num_warmup: draws for adaptation, dropped; 0 needs a kernel with a step size.
-        num_samples: draws kept of each chain, at least 1.
+        num_warmup: draws for adaptation, dropped; 0 needs a kernel with a step size; "auto" ends the warm-up when step
+            size and metric have settled, after 230 to 800 draws.
+        num_samples: draws of each chain behind the warm-up, at least 1.
         init: name -> value, where chains start; sites left out start at random.
         driver: "sequential", chains one after another in native code, "batched", one gradient of all chains at a time,
             or None for the one that suits backend and model; both give the same draws, up to rounding.  The one that
             was used is `post.attrs["driver"]`.
+        thin: every how many-th draw is kept.
+        collect: names of the quantities to keep; None keeps all.
+        reduce: keep running means, variances and R-hat in `post.moments`, and no draws.
+        progress: whether to show how far the run is: None does in terminals and notebooks.
+        checkpoint: a folder to write finished blocks of draws to.  The same call goes on from there, after an
+            interrupt or a crash, and ends with the same draws, bit for bit, as a run that was not interrupted.
+        mesh: devices to spread chains over, along its axis "chains"; see `sx.shard_rows` for data.
 
     Returns:
         `f(key, *args, **kwargs) -> Posterior`.  Called again with another key or other data of the same shapes, it
-        compiles nothing.
+        compiles nothing.  After Ctrl-C it returns what was drawn so far, with `post.attrs["complete"]` False.
 
     Raises:
         InferenceError: no latent site, a discrete one, or one in a branch that depends on another.
         InitializationError: no start with a finite log density and gradient was found.
         SettingsError, ArgumentTypeError: settings that make no run.
+        CheckpointError: a folder that belongs to another run, or that cannot be written to.
+        UnknownNameError: a name in `collect` or `init` that the model does not have.
         The errors of `sx.check`, which runs first.
 
     >>> import storax as sx
@@ -78,10 +105,14 @@ def mcmc(
         raise ArgumentTypeError(f"sx.mcmc: the kernel must be one like sx.nuts(), got {kernel!r}.")
     settings = Settings(
         check_count("num_chains", num_chains, 1),
-        check_count("num_warmup", num_warmup, 0),
+        check_num_warmup(num_warmup),
         check_count("num_samples", num_samples, 1),
         check_driver(driver),
+        check_mesh(mesh, num_chains),
     )
+    keeping = check_keeping(thin, collect, reduce, settings.num_samples)
+    if progress not in (None, True, False):
+        raise ArgumentTypeError(f"sx.mcmc: progress must be True, False or None, got {progress!r}.")
     start_values = _start_values(init)
 
     @plain_errors
@@ -93,11 +124,40 @@ def mcmc(
                 "sx.mcmc(...) was called inside of jax.jit, jax.vmap or another transformation. It compiles a program "
                 "of its own and looks at the data first: call it outside, or use a kernel by hand (sx.nuts(...).step)."
             )
-        program = _program(model, staged, kernel, settings, args, kwargs)
-        examine(model, staged, staged.arrays)
-        return program(model, staged, kernel, key, start_values)
+        program = program_of(model, staged, kernel, settings, args, kwargs)
+        if all(getattr(x, "is_fully_addressable", True) for x in staged.arrays):  # else no process sees the data
+            examine(model, staged, staged.arrays)
+        density = density_of(model, staged, "sx.mcmc")
+        kernel.initial_inverse_mass(jnp.zeros(density.size, density.layout.dtype))  # does it fit?
+        _check_names(density, keeping)
+        check_memory(settings, keeping, density)
+        saved = None
+        if checkpoint is not None:
+            told = f"{settings}, {keeping}, {kernel}, {start_values}, jax {jax.__version__}"
+            saved = Checkpoint(checkpoint, identity(staged.closed, staged.arrays, key, told))
+        return _run(program, model, staged, kernel, density, settings, keeping, key, start_values, progress, saved)
 
     return f
+
+
+def _run(
+    program: Program, model: Model, staged: Staged, kernel: Kernel, density: Density, settings: Settings,
+    keeping: Keeping, key: jax.Array, init: Mapping[str, Any], show: bool | None, saved: Checkpoint | None,
+) -> Posterior:  # fmt: skip
+    ready = program.with_data(model, staged, kernel)
+    of_starts, of_chains = (jax.random.split(jax.random.fold_in(key, i), settings.num_chains) for i in range(2))
+    fleet = find_starts(density, lambda v: ready.begin(of_chains, v), of_starts, init)
+    keeper = Keeper(ready.name, program.rows, kernel.columns, settings.num_chains, settings.num_samples, *keeping)
+    complete = conduct(ready.go_on, fleet, settings, program, keeper, progress_of(show, settings.num_chains), saved)
+    order = [n for n in density.sites if n in keeper.names]
+    dims = {n: _dims(density.sites[n], keeper.names[n]) for n in order}
+    posterior = Posterior(
+        {n: keeper.samples[n] for n in order if n in keeper.samples}, keeper.stats, keeper.warmup_stats, dims,
+        {"driver": program.driver, "kernel": kernel.name, "complete": complete}, keeper.divergences, keeper.moments,
+    )  # fmt: skip
+    empty = [i.site.label for i in density.sites.values() if i.site.observed and 0 in i.shape and not i.site.is_factor]
+    warn_about(posterior, keeper.farthest, settings, kernel, empty)
+    return posterior
 
 
 def _start_values(init: Any) -> dict[str, Any]:
@@ -108,95 +168,17 @@ def _start_values(init: Any) -> dict[str, Any]:
     return gather(init, {}, "sx.mcmc(init=...)")
 
 
-class _Program:
-    """The compiled parts of one (model, shapes, kernel, settings)."""
-
-    def __init__(self, model: Model, staged: Staged, kernel: Kernel, settings: Settings) -> None:
-        self.settings, self.driver = settings, ""  # the driver is chosen when the program is traced
-        kernel_tree = jax.tree.structure(kernel)
-        handlers = jax.tree.structure(model.handlers)
-        function, closed, out_tree = model.function, staged.closed, staged.out_tree
-        # What a compiled program keeps alive must not include the data of the first call.
-        skeleton = Staged(closed, [], out_tree)
-
-        def density(leaves: Any, arrays: Any) -> Density:
-            return density_of(Model(function, jax.tree.unflatten(handlers, leaves)), skeleton._replace(arrays=arrays),
-                           "sx.mcmc")  # fmt: skip
-
-        def evaluate(leaves: Any, arrays: Any, vectors: Any) -> Draw:
-            return start_at(density(leaves, arrays).of_vector, vectors)
-
-        def sample(leaves: Any, arrays: Any, kernel_leaves: Any, keys: Any, starts: Draw) -> Any:
-            d = density(leaves, arrays)
-            kernel = jax.tree.unflatten(kernel_tree, kernel_leaves)
-            self.driver = choose_driver(settings.driver, d.of_vector, starts.position[0])
-            result = run(d.of_vector, keys, starts, kernel=kernel, num_warmup=settings.num_warmup,
-                         num_samples=settings.num_samples, driver=self.driver)  # fmt: skip
-            flat = result.positions.reshape(settings.num_chains * settings.num_samples, d.size)
-            named = _in_chunks(d.quantities, flat, 256)
-            shape = result.positions.shape[:2]
-            return {n: x.reshape(*shape, *x.shape[1:]) for n, x in named.items()}, result
-
-        self.evaluate, self.sample = jax.jit(evaluate), jax.jit(sample)
-
-    def __call__(
-        self, model: Model, staged: Staged, kernel: Kernel, key: jax.Array, init: Mapping[str, Any]
-    ) -> Posterior:
-        density = density_of(model, staged, "sx.mcmc")
-        settings = self.settings
-        kernel.initial_inverse_mass(jnp.zeros(density.size, density.layout.dtype))  # does it fit?
-        check_memory(settings, density)
-        leaves, arrays = jax.tree.leaves(model.handlers), staged.arrays
-        of_starts, of_chains = (jax.random.split(jax.random.fold_in(key, i), settings.num_chains) for i in range(2))
-        starts = find_starts(density, lambda v: self.evaluate(leaves, arrays, v), of_starts, init)
-        named, result = self.sample(leaves, arrays, jax.tree.leaves(kernel), of_chains, starts)
-        order = [n for n in density.sites if n in named]
-        samples = {n: np.asarray(named[n]) for n in order}
-        dims = {n: _dims(density.sites[n], samples[n]) for n in order}
-        posterior = Posterior(
-            samples,
-            {n: np.asarray(x) for n, x in result.stats.items()},
-            {n: np.asarray(x) for n, x in result.warmup_stats.items()},
-            dims,
-            {"driver": self.driver},
-        )
-        empty = [
-            i.site.label for i in density.sites.values() if i.site.observed and 0 in i.shape and not i.site.is_factor
-        ]
-        warn_about(posterior, np.asarray(result.positions), settings, kernel, empty)
-        return posterior
+def _check_names(density: Density, keeping: Keeping) -> None:
+    known = [n for n, i in density.sites.items() if i.is_open or i.is_derived]
+    for name in keeping.collect or ():
+        if name not in known:
+            raise UnknownNameError(
+                f"sx.mcmc(collect=...): the draws have nothing named {name!r}. {nearest(name, known)}"
+            )
 
 
-def _in_chunks(f: Callable[..., Any], rows: jax.Array, size: int) -> Any:
-    """`jax.vmap(f)(rows)` in the memory of a few rows; lax.map with a batch_size fails where `f` returns no numbers."""
-    count = len(rows)
-    chunks, size = -(-count // size), min(size, count)
-    padded = jnp.concatenate([rows, jnp.broadcast_to(rows[-1:], (chunks * size - count, *rows.shape[1:]))])
-    out = jax.lax.map(jax.vmap(f), padded.reshape(chunks, size, *rows.shape[1:]))
-    return jax.tree.map(lambda x: x.reshape(chunks * size, *x.shape[2:])[:count], out)
-
-
-def _dims(info: Any, draws: np.ndarray) -> tuple[str | None, ...]:
+def _dims(info: Any, shape: tuple[int, ...]) -> tuple[str | None, ...]:
     """Names of a draw's axes: loops and lanes have none, plates have theirs, event axes have none."""
-    axes, named = draws.ndim - 2, info.site.dims
+    axes, named = len(shape), info.site.dims
     front = axes - len(named) - (0 if info.is_derived else info.event_dim)
     return (*(None,) * max(front, 0), *named, *(None,) * (axes - max(front, 0) - len(named)))
-
-
-KEPT_PROGRAMS = 16  # of one model, for different shapes and settings; the oldest go first
-
-_programs: weakref.WeakKeyDictionary[Any, dict[Any, _Program]] = weakref.WeakKeyDictionary()
-
-
-def _program(model: Model, staged: Staged, kernel: Kernel, settings: Settings, args: Any, kwargs: Any) -> _Program:
-    """The program of this model and these shapes, compiled before or new; a new one is checked to be a program."""
-    known = _programs.setdefault(model.function, {})
-    varying = [*jax.tree.leaves(model.handlers), *jax.tree.leaves(kernel), *staged.arrays]
-    shapes = tuple((np.shape(x), jnp.result_type(x)) for x in varying)
-    key = (staged.closed.jaxpr, jax.tree.structure(model.handlers), jax.tree.structure(kernel), settings, shapes)
-    if key not in known:
-        while len(known) >= KEPT_PROGRAMS:
-            known.pop(next(iter(known)))
-        refuse_changing_sites(model, staged, stage(model.function, args, kwargs, fresh=True))
-        known[key] = _Program(model, staged, kernel, settings)
-    return known[key]

@@ -55,8 +55,8 @@ class Metric(Pytree):
 class LowRank(Pytree):
     """M^-1 = S (I + V (diag(values) - I) V^T) S: a diagonal, and a few directions that are longer or shorter.
 
-    Seyboldt, Carlson & Carpenter 2026, "Preconditioning Hamiltonian Monte Carlo by minimizing Fisher divergence", sec. 4.
-    A product with it takes O(d k).
+    Seyboldt, Carlson & Carpenter 2026, "Preconditioning Hamiltonian Monte Carlo by minimizing Fisher divergence",
+    sec. 4.  A product with it takes O(d k).
     """
 
     scale: jax.Array  # [d], the diagonal of S

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from storax.errors import UnknownNameError, nearest
+from storax.samplers.moments import Moments
 from storax.samplers.summarising import Summary, summarise
 
 
@@ -16,12 +17,14 @@ class Posterior(Mapping[str, np.ndarray]):
 
     Attributes:
         samples: name -> `[chain, draw, *shape]`, in program order.
-        stats: `lp`, `energy`, `energy_error` (of the last step of a trajectory), `diverging`, `tree_depth`, `reached_max_treedepth`, `n_steps`, `step_size` and
-            `acceptance_rate` (ArviZ's names), and `undefined` (diverging, since the density was nan); each
-            `[chain, draw]`.
+        stats: `lp`, `energy`, `energy_error` (of the last step of a trajectory), `diverging`, `tree_depth`,
+            `reached_max_treedepth`, `n_steps`, `step_size` and `acceptance_rate` (ArviZ's names), and `undefined`
+            (diverging, since the density was nan); each `[chain, draw]`.
         warmup_stats: the same for the draws of the warm-up.
         dims: name -> names of the axes of one draw (those of `sx.plate`), None where there is none.
-        attrs: how it was made: "driver", the way chains were driven.
+        attrs: how it was made: "driver", the way chains were driven, "kernel", "complete", False after an interrupt.
+        divergences: where the first divergences were, and of which draws: "chain", "draw" and every name -> `[n, ...]`.
+        moments: name -> running `mean`, `variance` and `rhat`, of a run that kept no draws (`reduce=True`).
 
     >>> import storax as sx
     >>> post = sx.mcmc(lambda: sx.sample("x", sx.Normal(0.0, 1.0)), num_chains=2, num_samples=500)(0)
@@ -36,12 +39,16 @@ class Posterior(Mapping[str, np.ndarray]):
         warmup_stats: Mapping[str, np.ndarray] | None = None,
         dims: Mapping[str, tuple[str | None, ...]] | None = None,
         attrs: Mapping[str, Any] | None = None,
+        divergences: Mapping[str, np.ndarray] | None = None,
+        moments: Mapping[str, Moments] | None = None,
     ) -> None:
         self.samples = dict(samples)
         self.stats = dict(stats or {})
         self.warmup_stats = dict(warmup_stats or {})
         self.dims = dict(dims or {})
         self.attrs = dict(attrs or {})
+        self.divergences = dict(divergences or {})
+        self.moments = dict(moments or {})
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self.samples:
@@ -59,11 +66,11 @@ class Posterior(Mapping[str, np.ndarray]):
 
     @property
     def num_chains(self) -> int:
-        return int(next(iter(self.samples.values())).shape[0])
+        return int(next(iter((self.samples or self.stats).values())).shape[0])
 
     @property
     def num_samples(self) -> int:
-        return int(next(iter(self.samples.values())).shape[1])
+        return int(next(iter((self.samples or self.stats).values())).shape[1])
 
     def summary(self, probs: tuple[float, ...] = (0.05, 0.5, 0.95)) -> Summary:
         """Mean, sd, quantiles, Monte Carlo error, bulk and tail ESS, and R-hat (Vehtari et al. 2021).

@@ -9,47 +9,52 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from storax.samplers.chains import TRIPS, Shelf, Walk, complete, fresh, leaf, rows_at_hand, supply_of_draws, with_uniforms
+from storax.samplers.chains import (
+    TRIPS,
+    Fleet,
+    Shelf,
+    Walk,
+    complete,
+    fresh,
+    leaf,
+    rows_at_hand,
+    supply_of_draws,
+    with_uniforms,
+)  # fmt: skip
 from storax.samplers.integrators import ValueAndGrad
 from storax.samplers.metrics import AnyMetric
 from storax.samplers.natively import without_scatters
 from storax.samplers.storing import Store
 
 
-def go_on(
-    value_and_grad: ValueAndGrad, kernel: Any, metric: AnyMetric, keys: jax.Array, walks: Walk, store: Store,
-    end: jax.Array, num_warmup: jax.Array,
-) -> tuple[Walk, Store]:  # fmt: skip
-    """Every chain goes on until it has made `end` draws.
+def go_on(value_and_grad: ValueAndGrad, kernel: Any, fleet: Fleet, until: jax.Array) -> Fleet:
+    """Every chain goes on until it has made `until` draws.
 
     Args:
         value_and_grad: of the log density, at positions `[d]`.
         kernel: the transition.
-        metric: of the momenta, that of all chains.
-        keys: `[chain]`.
-        walks: `[chain]`.
-        store: `[chain]`, for the draws.
-        end: draws, warm-up included.
-        num_warmup: draws of the warm-up.
+        fleet: the chains.
+        until: draws, warm-up included; there is room for them in the store.
     """
-
     value_and_grad = without_scatters(value_and_grad)
 
     def one(c: Any, carry: tuple[Walk, Store]) -> tuple[Walk, Store]:
-        walks, store = carry
-        mine = jax.tree.map(lambda x: lax.dynamic_index_in_dim(x, c, 0, False), (walks, store))
+        mine = jax.tree.map(lambda x: lax.dynamic_index_in_dim(x, c, 0, False), carry)
         mine = lax.while_loop(
-            lambda m: m[0].draws < end,
-            lambda m: _shelf_of_draws(value_and_grad, kernel, metric, keys[c], end, num_warmup, *m),
+            lambda m: m[0].draws < until,
+            lambda m: _shelf_of_draws(value_and_grad, kernel, fleet.metric, fleet.keys[c], until, fleet.learns, *m),
             mine,
         )
-        return jax.tree.map(lambda x, y: lax.dynamic_update_index_in_dim(x, y, c, 0), (walks, store), mine)
+        return jax.tree.map(lambda x, y: lax.dynamic_update_index_in_dim(x, y, c, 0), carry, mine)
 
-    return lax.fori_loop(0, len(store.positions), one, (walks, store))
+    # XLA would inline a loop over the single chain of a device, and round differently.
+    chains = jnp.where(until >= 0, len(fleet.keys), 0)
+    walks, store = lax.fori_loop(0, chains, one, (fleet.walks, fleet.store))
+    return fleet.replace(walks=walks, store=store)
 
 
 def _shelf_of_draws(
-    value_and_grad: ValueAndGrad, kernel: Any, metric: AnyMetric, key: jax.Array, end: jax.Array, num_warmup: jax.Array,
+    value_and_grad: ValueAndGrad, kernel: Any, metric: AnyMetric, key: jax.Array, end: jax.Array, learns: jax.Array,
     walk: Walk, store: Store,
 ) -> tuple[Walk, Store]:  # fmt: skip
     """As many draws as there are momenta at hand."""
@@ -59,8 +64,6 @@ def _shelf_of_draws(
     begun, end = walk.draws, jnp.minimum(end, supply.first + rows)
     shelf = Shelf.empty(rows, len(kernel.columns), like)
     tree = fresh(kernel, metric, supply, walk)
-
-    learns = begun < num_warmup
 
     def stretch(carry: Any) -> Any:
         """As many leaves as there are uniforms at hand."""
@@ -78,4 +81,4 @@ def _shelf_of_draws(
 
     carry = walk, tree, kernel.memory(like), shelf
     walk, _, _, shelf = lax.while_loop(lambda c: c[0].draws < end, stretch, carry)
-    return walk, store.put(shelf, supply.first, begun, walk.draws, num_warmup)
+    return walk, store.put(shelf, supply.first, begun, walk.draws, learns, list(kernel.columns).index("diverging"))

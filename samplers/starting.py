@@ -17,29 +17,34 @@ TRIES = 100
 TRIES_TO_TELL = 10  # of them, as long as the energy of a start is so large that rounding hides its changes
 
 
-def find_starts(density: Density, evaluate: Callable[..., Draw], keys: jax.Array, init: Mapping[str, Any]) -> Draw:
-    """One start per chain, `[chain, density.size]`: uniform in (-2, 2), again and again until one is good.
+def find_starts(
+    density: Density, begin: Callable[..., tuple[Draw, Any]], keys: jax.Array, init: Mapping[str, Any]
+) -> Any:
+    """Chains at one start each: uniform in (-2, 2), again and again until one is good.
 
     At a log density of -1e20 no step can be told to be better than another, and the chain would not only stay there
     but take the step size and the metric that all chains share with it: such a start is a last resort.
 
     Args:
         density: the model's.
-        evaluate: compiled, positions `[chain, size]` with their log densities and gradients.
+        begin: compiled, positions `[chain, size]` to these with their log densities and gradients, and to chains there.
         keys: `[chain]`.
         init: values of some latent sites, the same for every chain; the others are random.
+
+    Returns:
+        The chains.
 
     Raises:
         InitializationError: no good start in 100 tries; says which site is to blame.
     """
     _check_names(density, init)
-    found = evaluate(np.asarray(_propose(density, keys, 0, init)))
+    found, chains = begin(np.asarray(_propose(density, keys, 0, init)))
     for attempt in range(1, TRIES):
         good = _good(found) & (_tells(found) | (attempt > TRIES_TO_TELL))
         if good.all():
-            return found
+            return chains
         fresh = np.asarray(_propose(density, keys, attempt, init))
-        found = evaluate(np.where(good[:, None], found.position, fresh))
+        found, chains = begin(np.where(good[:, None], found.position, fresh))
     bad = int(np.argmin(_good(found)))
     raise InitializationError(_diagnosis(density, *[np.asarray(x)[bad] for x in jax.tree.leaves(found)][:3]))
 

@@ -98,7 +98,12 @@ def begin(metric: AnyMetric, noise: jax.Array, draw: Draw) -> Tree:
 
 
 def extend(
-    value_and_grad: ValueAndGrad, metric: AnyMetric, step_size: jax.Array, uniforms: jax.Array, limit: Any, tree: Tree,
+    value_and_grad: ValueAndGrad,
+    metric: AnyMetric,
+    step_size: jax.Array,
+    uniforms: jax.Array,
+    limit: Any,
+    tree: Tree,
     stack: Leaf,
 ) -> tuple[Tree, Leaf]:
     """One leaf more: one leapfrog, one gradient.
@@ -145,7 +150,8 @@ def _close(tree: Tree, bad: jax.Array, turned: jax.Array, uniforms: jax.Array, l
     draw = choose(~bad & (uniforms[1] < jnp.exp(tree.sub_weight - tree.weight)), tree.candidate, tree.draw)
     deepest = ~bad & ~turned & (tree.depth + 1 == limit)
     side = jnp.where(uniforms[2] < 0.5, -1, 1).astype(tree.side.dtype)
-    front, back = choose(side != tree.side, (tree.back, tree.front), (tree.front, tree.back))
+    swap = (side != tree.side) & ~bad  # where a bad tree ended is told
+    front, back = choose(swap, (tree.back, tree.front), (tree.front, tree.back))
     return tree.replace(
         front=front, back=back, draw=draw, weight=jnp.logaddexp(tree.weight, tree.sub_weight),
         rho=tree.rho + tree.sub_rho, side=side, leaf=jnp.zeros_like(tree.leaf), depth=tree.depth + 1, deepest=deepest,

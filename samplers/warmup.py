@@ -8,14 +8,15 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from storax.samplers.adaptation import DualAveraging, Stage
-from storax.samplers.chains import Walk
+from storax.samplers.adaptation import LATE, DualAveraging, Stage
+from storax.samplers.chains import Fleet, Walk
 from storax.samplers.estimating import first_guess, metric_of
 from storax.samplers.metrics import AnyMetric, LowRank, Metric
 from storax.samplers.storing import Store
 
 MOST_KEPT = 2**24  # numbers of positions and gradients at hand for a metric
 LOW_RANK = 32  # directions at most
+SETTLED = 0.3  # by how much the logarithms of step size and standard deviations may still change
 
 
 def history_length(stages: tuple[Stage, ...], chains: int, d: int) -> int:
@@ -63,3 +64,17 @@ def meet(used: jax.Array, restart: jax.Array, metric: AnyMetric, walks: Walk, st
 def settle(walks: Walk) -> Walk:
     """At the end of the warm-up: the step size that all chains keep."""
     return walks.replace(step_size=jnp.exp(walks.averaging.pooled().final))
+
+
+def has_settled(used: jax.Array, fleet: Fleet, metric: AnyMetric) -> jax.Array:
+    """Whether a warm-up has nothing more to learn: a long window changed neither metric nor step size by much.
+
+    Args:
+        used: draws of each chain that the metric was set from.
+        fleet: the chains, with the metric so far.
+        metric: the new one.
+    """
+    deviations = 0.5 * jnp.log(metric.variances / fleet.metric.variances)
+    steps = fleet.walks.averaging.pooled()
+    step = steps.log_step[0] - steps.log_average[0]
+    return (used >= LATE) & (jnp.sqrt((deviations**2).mean()) < SETTLED) & (jnp.abs(step) < 2 * SETTLED)

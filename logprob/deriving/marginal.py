@@ -61,6 +61,9 @@ class Marginal(Density):
         values, _, log_det, _ = self.layout.constrain(vector)
         return Evaluation(self._joint(values).log_density + log_det, {})
 
+    def addends(self, vector: jax.Array) -> list[jax.Array]:
+        return [self.of_vector(vector)]
+
     def quantities(self, vector: jax.Array) -> dict[str, jax.Array]:
         values = self.layout.constrain(vector)[0]
         found = {**values, **self._joint(values).derived}
