@@ -128,7 +128,7 @@ def advance(
 
 def _next_stage(log_density: Any, plan: Plan, num_samples: jax.Array, fleet: Fleet) -> Fleet:
     """A stage of the warm-up is over: the chains meet, and the next one begins."""
-    lengths, used, restart = (jnp.asarray(column) for column in zip(*plan.stages, strict=True))
+    lengths, used, restart = (jnp.asarray(column, jnp.int32) for column in zip(*plan.stages, strict=True))
     last, i, draws = len(plan.stages) - 1, fleet.stage, fleet.end
     # All devices come to the same conclusions, and to those of one alone: also in how XLA fuses and rounds them.
     walks, history = lax.optimization_barrier(together(plan.mesh, (fleet.walks, fleet.store.history)))
