@@ -16,7 +16,7 @@ from storax.samplers.diagnostics import mcse_mean, rhat
 from storax.samplers.driver import run
 
 # Every kernel that is listed here has the whole suite; the settings a target asks for are passed on.
-KERNELS: dict[str, Callable[..., Any]] = {"nuts": sx.nuts}
+KERNELS: dict[str, Callable[..., Any]] = {"nuts": sx.nuts, "hmc": sx.hmc}
 DRIVERS = ("sequential", "batched")
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
