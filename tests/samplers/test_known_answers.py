@@ -11,8 +11,8 @@ from storax.samplers.diagnostics import mcse_mean
 
 PRECISIONS = {"single": contextlib.nullcontext, "double": lambda: jax.enable_x64(True)}
 # Enough to see that a kernel is right, where the rest takes minutes: each driver and each precision.
-ALWAYS = [("normal, condition 1e5", "sequential", "single"), ("banana", "batched", "double"),
-          ("Dirichlet", "sequential", "double")]  # fmt: skip
+ALWAYS = [("nuts", "normal, condition 1e5", "sequential", "single"), ("nuts", "banana", "batched", "double"),
+          ("hmc", "Dirichlet", "sequential", "double")]  # fmt: skip
 
 
 def cases():
@@ -20,7 +20,7 @@ def cases():
         for target in TARGETS:
             for driver in DRIVERS:
                 for precision in PRECISIONS:
-                    marks = [] if (target, driver, precision) in ALWAYS else [pytest.mark.long]
+                    marks = [] if (kernel, target, driver, precision) in ALWAYS else [pytest.mark.long]
                     yield pytest.param(kernel, target, driver, precision, marks=marks)
 
 
@@ -49,8 +49,11 @@ def correlated_pair(correlation=0.9, factor=1.0):
     return Target(2, log_density, answers, {}, 8000)
 
 
-@pytest.mark.parametrize("driver", ["sequential", pytest.param("batched", marks=pytest.mark.long)])
-@pytest.mark.parametrize("kernel", KERNELS)
+LONG = pytest.mark.long
+RUNS = [pytest.param(k, d, marks=[] if (k, d) == ("nuts", "sequential") else LONG) for k in KERNELS for d in DRIVERS]
+
+
+@pytest.mark.parametrize("kernel, driver", RUNS)
 def test_a_long_run_sees_a_small_bias(kernel, driver):
     """Of a variance, 2.5 % are five standard errors; there are none of them."""
     x = drawn(correlated_pair(), KERNELS[kernel](), driver, chains=64).positions
