@@ -25,7 +25,7 @@ def many_chains(contender: str, name: str) -> Any:
     starts = jax.vmap(density.random_vector)(jax.random.split(jax.random.key(0), 4))
     pilot = jax.jit(partial(run, log_density, kernel=nuts(), num_warmup=1000, num_samples=1000))(
         jax.random.split(jax.random.key(1), 4), starts)  # fmt: skip
-    step_size, inverse = float(pilot.walks.step_size[0]), np.asarray(pilot.metric.inverse)
+    step_size, inverse = _adapted(log_density, starts[0], pilot)
     reached = np.asarray(pilot.positions).reshape(-1, density.size)
 
     def of_storax(driver: str, draws: int) -> Any:
@@ -70,6 +70,20 @@ def many_chains(contender: str, name: str) -> Any:
         return {"cpu": taken.cpu, "executed": float(executed), "useful": float(useful), "off": float(deviation.max())}
 
     return call
+
+
+def _adapted(log_density: Any, start: Any, pilot: Any) -> tuple[float, np.ndarray]:
+    """The step size and metric of all contenders: BlackJAX's where it is installed, which leaves more trajectories of
+    unequal length than storax's."""
+    import jax
+
+    try:
+        import blackjax
+    except ImportError:
+        return float(pilot.walks.step_size[0]), np.asarray(pilot.metric.inverse)
+    adaptation = blackjax.window_adaptation(blackjax.nuts, log_density)
+    (_, found), _ = jax.jit(lambda key: adaptation.run(key, start, 1000))(jax.random.key(2))
+    return float(found["step_size"]), np.asarray(found["inverse_mass_matrix"])
 
 
 def _some(reached: np.ndarray, chains: int, seed: int) -> np.ndarray:

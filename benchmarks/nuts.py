@@ -26,6 +26,7 @@ from benchmarks.measuring import median
 from benchmarks.posteriors import POSTERIORS
 from benchmarks.worker import Worker
 
+# What is asked for by a peer's name; --against also takes one contender, e.g. blackjax-map.
 PEERS = {"numpyro": ["numpyro"], "blackjax": ["blackjax", "blackjax-map"], "nutpie": ["nutpie", "nutpie-short"]}
 SCHOOLS, LOGISTIC = "eight schools, non-centred", "logistic 1000 x 25"
 
@@ -40,7 +41,8 @@ def main() -> None:
     arguments = parser.parse_args()
     peers = [p for p in arguments.against.split(",") if p]
     sections = arguments.sections.split(",")
-    if not set(peers) <= set(PEERS) or not set(sections) <= set(SECTIONS):
+    known = {*PEERS, *(c for p in PEERS.values() for c in p)}
+    if not set(peers) <= known or not set(sections) <= set(SECTIONS):
         parser.error("there is no such peer or section")
     beginnings = tuple(b.strip() for b in arguments.models.split(";"))
     models = [n for n in POSTERIORS if n.startswith(beginnings)]
@@ -75,7 +77,7 @@ def row(*cells: Any) -> None:
 
 
 def against(peers: list[str]) -> list[str]:
-    return ["storax", "storax-run", *(c for p in peers for c in PEERS[p])]
+    return ["storax", "storax-run", *(c for p in peers for c in PEERS.get(p, [p]))]
 
 
 def runs(models: list[str], peers: list[str], repeats: int) -> None:
