@@ -31,7 +31,7 @@ def conduct(
     Returns:
         Whether they came there: False after an interrupt (Ctrl-C), with what was drawn until then in `keeper`.
     """
-    keys, taken = fleet.keys, 0
+    keys, taken = np.asarray(jax.random.key_data(fleet.keys)), 0  # the chains' own memory is reused
     try:
         if saved is not None:
             for made in saved.blocks():
@@ -45,7 +45,7 @@ def conduct(
                 _keep(made, keeper, shown, settings)
                 taken += sum(block.size for block in made)
                 if saved is not None:
-                    saved = _save(saved, made, now.replace(keys=jax.random.key_data(keys)), taken)
+                    saved = _save(saved, made, now.replace(keys=keys), taken)
     except KeyboardInterrupt:
         if not keeper.kept:
             raise

@@ -160,7 +160,7 @@ def _moved(fleet: Fleet, plan: Plan, reference: Any, shift: jax.Array) -> Fleet:
     draw = fleet.walks.draw
     return fleet.replace(
         walks=fleet.walks.replace(draw=draw.replace(log_density=draw.log_density - shift)),
-        store=fleet.store.replace(stats=fleet.store.stats + shift * columns),
+        store=fleet.store.replace(stats=fleet.store.stats + shift * columns[None, None]),
         reference=reference,
         offset=fleet.offset + shift,
     )

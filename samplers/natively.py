@@ -72,7 +72,8 @@ def is_sum_into_groups(equation: Any) -> bool:
 def _add_in_turn(equation: Any, operand: jax.Array, indices: jax.Array, updates: jax.Array) -> jax.Array:
     axes = indices.shape[-1]
     sizes, rest = operand.shape[:axes], operand.shape[axes:]
-    inside = ((indices >= 0) & (indices < jnp.array(sizes))).all(-1).ravel()
+    limits = jnp.array(sizes).reshape((1,) * (indices.ndim - 1) + (-1,))
+    inside = ((indices >= 0) & (indices < limits)).all(-1).ravel()
     place = jnp.zeros(indices.shape[:-1], jnp.int32)
     for axis, size in enumerate(sizes):
         place = place * size + jnp.clip(indices[..., axis], 0, max(size - 1, 0)).astype(jnp.int32)

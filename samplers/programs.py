@@ -22,7 +22,7 @@ from storax.samplers.driver import Plan, advance, set_out, start_at, statistics
 from storax.samplers.kernels import Kernel
 from storax.samplers.relative import MANY, Relative
 from storax.samplers.settings import Settings
-from storax.samplers.sharding import everywhere, placed
+from storax.samplers.sharding import everywhere, on_each, placed
 from storax.samplers.trajectory import Draw
 from storax.staging import Staged, stage
 
@@ -79,11 +79,13 @@ class Program:
             )
 
         def begin(leaves: Any, arrays: Any, kernel_leaves: Any, keys: Any, vectors: Any) -> tuple[Draw, Fleet]:
-            f = _sum_of_many(density(leaves, arrays))
-            draw = start_at(f, vectors)
-            fleet = set_out(f, keys, draw, plan(kernel_leaves), self.rows)
-            draw, fleet = everywhere(settings.mesh, (draw, fleet))
-            return draw, placed(settings.mesh, fleet)
+            def start(leaves: Any, arrays: Any, keys: Any, vectors: Any) -> tuple[Draw, Fleet]:
+                f = _sum_of_many(density(leaves, arrays))
+                draw = start_at(f, vectors)
+                return draw, set_out(f, keys, draw, plan(kernel_leaves), self.rows)
+
+            draw, fleet = on_each(settings.mesh, start)(leaves, arrays, keys, vectors)
+            return everywhere(settings.mesh, draw), placed(settings.mesh, fleet)
 
         def go_on(
             leaves: Any, arrays: Any, kernel_leaves: Any, fleet: Fleet, number: Any, samples: Any, until: Any
@@ -98,7 +100,10 @@ class Program:
             return placed(settings.mesh, fleet), everywhere(settings.mesh, look)
 
         def name(leaves: Any, arrays: Any, positions: Any) -> dict[str, jax.Array]:
-            return everywhere(settings.mesh, _in_chunks(density(leaves, arrays).quantities, positions, 256))
+            def named(leaves: Any, arrays: Any, positions: Any) -> dict[str, jax.Array]:
+                return _in_chunks(density(leaves, arrays).quantities, positions, 256)
+
+            return everywhere(settings.mesh, on_each(settings.mesh, named)(leaves, arrays, positions))
 
         self._begin, self._name = jax.jit(begin), jax.jit(name)
         self._go_on = jax.jit(go_on, donate_argnums=3)

@@ -68,6 +68,13 @@ def over_devices(mesh: Mesh | None, drive: Callable[..., Fleet]) -> Callable[...
     return f
 
 
+def on_each(mesh: Mesh | None, f: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, of which each device computes all: divided among them it would be rounded in other ways."""
+    if mesh is None:
+        return f
+    return jax.shard_map(f, mesh=mesh, in_specs=P(), out_specs=P(), axis_names={CHAINS}, check_vma=False)
+
+
 # Inside of `over_devices`:
 
 

@@ -39,7 +39,7 @@ class Store(Pytree):
             diverging: the column of the statistics that says so.
         """
         rows = len(shelf.positions)
-        numbers = begun + jnp.arange(rows)
+        numbers = begun + jnp.arange(rows, dtype=jnp.int32)
         shelf = jax.tree.map(lambda x: jnp.roll(x, first - begun, 0), shelf)
         age, made = len(self.history), numbers < end
         pairs = jnp.stack([shelf.positions, shelf.vectors], 1)
