@@ -14,6 +14,7 @@ from storax.logprob import Density
 from storax.samplers.trajectory import Draw
 
 TRIES = 100
+TRIES_TO_TELL = 10  # of them, as long as the energy of a start is so large that rounding hides its changes
 
 
 def find_starts(
@@ -23,6 +24,9 @@ def find_starts(
     init: Mapping[str, Any],
 ) -> Any:
     """Chains at one start each: uniform in (-2, 2), again and again until one is good.
+
+    At a log density of -1e20 no step can be told to be better than another, and the chain would not only stay there
+    but take the step size and the metric that all chains share with it: such a start is a last resort.
 
     Args:
         density: the model's.
@@ -39,7 +43,7 @@ def find_starts(
     _check_names(density, init)
     found, chains = begin(np.asarray(_with_given(density, propose(0), init)))
     for attempt in range(1, TRIES):
-        good = _good(found)
+        good = _good(found) & (_tells(found) | (attempt > TRIES_TO_TELL))
         if good.all():
             return chains
         fresh = np.asarray(_with_given(density, propose(attempt), init))
@@ -77,6 +81,12 @@ def _check_names(density: Density, init: Mapping[str, Any]) -> None:
 
 def _good(starts: Draw) -> np.ndarray:
     return np.isfinite(np.asarray(starts.log_density)) & np.isfinite(np.asarray(starts.gradient)).all(-1)
+
+
+def _tells(starts: Draw) -> np.ndarray:
+    """Whether rounding of the log density is below 1."""
+    value = np.asarray(starts.log_density)
+    return np.abs(value) * float(jnp.finfo(value.dtype).eps) < 1
 
 
 def _diagnosis(density: Density, start: np.ndarray, gradient: np.ndarray, log_density: Any) -> str:

@@ -51,7 +51,7 @@ class Store(Pytree):
             stats=lax.dynamic_update_slice_in_dim(self.stats, shelf.stats, begun - self.base, 0),
             history=self.history.at[slots].set(pairs, mode="drop") if age else self.history,
             faults=self.faults.at[places].set(shelf.vectors, mode="drop"),
-            faulty=self.faulty.at[places].set(numbers, mode="drop"),
+            faulty=self.faulty.at[places].set(numbers.astype(self.faulty.dtype), mode="drop"),
         )
 
     def from_draw(self, number: jax.Array) -> Store:

@@ -237,25 +237,3 @@ def test_thirty_two_bits_survive_a_large_constant():
     result = drawn(lambda q: -0.5 * q @ q - 1e6, keys(4), jnp.ones((4, 2)), nuts(), 300, 500)
     x = np.asarray(result.positions, float)
     assert np.abs(x.var((0, 1)) - 1).max() < 0.25 and not result.stats["diverging"].any()
-
-
-@pytest.mark.long
-def test_simulation_based_calibration():
-    """Talts et al. 2018: ranks of the truth among draws, of a normal mean and log scale, are uniform."""
-    replications, n = 1000, 10
-
-    def one(key):
-        of_truth, of_data, of_chain = jax.random.split(key, 3)
-        truth = jax.random.normal(of_truth, (2,))
-        y = truth[0] + jnp.exp(truth[1]) * jax.random.normal(of_data, (n,))
-
-        def log_density(q):
-            return -0.5 * q @ q - n * q[1] - 0.5 * jnp.sum(((y - q[0]) * jnp.exp(-q[1])) ** 2)
-
-        result = run(log_density, of_chain[None], jnp.zeros((1, 2)), kernel=nuts(), num_warmup=300, num_samples=990)
-        return (result.positions[0, ::10] < truth).sum(0)
-
-    ranks = np.asarray(jax.jit(lambda k: jax.lax.map(one, k))(keys(replications)))  # 0 .. 99
-    for i in range(2):
-        counts = np.bincount(ranks[:, i] // 10, minlength=10)[:10]
-        assert ((counts - 100) ** 2 / 100).sum() < 27.9  # chi-squared of 9, 1 in 1000

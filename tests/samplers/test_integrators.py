@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from storax.samplers.integrators import Point, leapfrog
-from storax.samplers.metrics import Metric
+from storax.samplers.metrics import LowRank, Metric
 
 METRICS = {
-    "diagonal": jnp.array([0.5, 2.0, 1.0]),
-    "dense": jnp.array([[1.0, 0.3, 0.0], [0.3, 2.0, -0.4], [0.0, -0.4, 0.7]]),
+    "diagonal": lambda: Metric.of(jnp.array([0.5, 2.0, 1.0])),
+    "dense": lambda: Metric.of(jnp.array([[1.0, 0.3, 0.0], [0.3, 2.0, -0.4], [0.0, -0.4, 0.7]])),
+    "low rank": lambda: LowRank(jnp.array([0.5, 2.0, 1.0]), jnp.array([[0.6], [0.0], [0.8]]), jnp.array([3.0])),
 }
 
 
@@ -20,7 +21,7 @@ def log_density(q):  # not a normal, so that the Jacobian is not constant
 
 @pytest.fixture(params=METRICS)
 def metric(request, x64):
-    return Metric.of(METRICS[request.param].astype(float))
+    return METRICS[request.param]()
 
 
 def walk(metric, q, p, step_size, steps):

@@ -178,3 +178,15 @@ def test_a_call_that_does_not_fit_says_what_would(call, words):
     with pytest.raises(sx.errors.ArgumentTypeError, match=words) as caught:
         call()
     assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.filterwarnings("ignore::storax.errors.SamplingWarning")  # the wall is steep
+def test_a_start_where_no_energy_can_be_told_from_another_is_left(x64):
+    """At a log density of -1e99, rounding takes more than a run is about: it would be the end of all chains."""
+
+    def model():
+        x = sx.sample("x", N(0.0, 1.0))
+        sx.factor("wall", -jnp.exp(300 * x))
+
+    post = sx.mcmc(model, num_chains=8, num_warmup=300, num_samples=200)(0)
+    assert (post.stats["step_size"] > 0.1).all() and (post["x"].max() < 0.5).all() and (post["x"].std(1) > 0.2).all()
