@@ -59,7 +59,8 @@ class BetaBinomial(Distribution):
         x, a, b, n = promote(value, self.concentration1, self.concentration0, self.total_count)
         inside = (x >= 0) & (x <= n) & (jnp.floor(x) == x)
         k = jnp.where(inside, x, 0.0)
-        return pass_nan(x, within(inside, log_urn_of_two(k, jnp.where(inside, n - k, 0.0), a, b)))
+        score = within(inside, log_urn_of_two(k, jnp.where(inside, n - k, 0.0), a, b))
+        return self._or_nan(pass_nan(x, score))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return self._tails(value)[0]

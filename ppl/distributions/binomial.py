@@ -61,7 +61,8 @@ class Binomial(Distribution):
         x, n, chances = self._chances.beside(value, self.total_count)
         inside = (x >= 0) & (x <= n) & (jnp.floor(x) == x)
         k = jnp.where(inside, x, 0.0)
-        return pass_nan(x, within(inside, log_binomial(k, jnp.where(inside, n - k, 0.0), chances, n)))
+        score = within(inside, log_binomial(k, jnp.where(inside, n - k, 0.0), chances, n))
+        return self._or_nan(pass_nan(x, score))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return self._tail(value, upper=False)

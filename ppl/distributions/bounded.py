@@ -112,7 +112,8 @@ class Uniform(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, low, high = promote(value, self.low, self.high)
-        return within(~((x < low) | (x > high)), jnp.where(jnp.isnan(x), jnp.nan, -jnp.log(high - low)))
+        score = within(~((x < low) | (x > high)), jnp.where(jnp.isnan(x), jnp.nan, -jnp.log(high - low)))
+        return self._or_nan(score, low < high)
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, low, high = promote(value, self.low, self.high)

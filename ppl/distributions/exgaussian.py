@@ -53,7 +53,7 @@ class ExGaussian(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         inside, z, k, rate = self._standard(value)
-        return within(inside, jnp.log(rate) + _log_excess(z, k))
+        return self._or_nan(within(inside, jnp.log(rate) + _log_excess(z, k)))
 
     def log_cdf(self, value: Any) -> jax.Array:
         inside, z, k, _ = self._standard(value)

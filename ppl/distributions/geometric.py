@@ -56,7 +56,8 @@ class Geometric(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, chances = self._chances.beside(value)
         inside = (x >= 0) & (x < jnp.inf) & (jnp.floor(x) == x)
-        return pass_nan(x, within(inside, _failures(jnp.where(inside, x, 0.0), chances) + chances.log_p))
+        score = within(inside, _failures(jnp.where(inside, x, 0.0), chances) + chances.log_p)
+        return self._or_nan(pass_nan(x, score), chances.log_p > -jnp.inf)
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, chances = self._chances.beside(value)

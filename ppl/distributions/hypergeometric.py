@@ -83,6 +83,7 @@ class HyperGeometric(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, whole, marked, draws = promote(value, self.population, self.marked, self.draws)
         inside = (x >= 0) & (x <= marked) & (x <= draws) & (draws - x <= whole - marked) & (jnp.floor(x) == x)
+        possible = (marked <= whole) & (draws <= whole)
         k, whole, marked, draws = (jnp.where(inside, v, 0.0) for v in (x, whole, marked, draws))
         # Of independent draws from the marked and from the others, given how many there are in all; any chance does.
         chances = Chances.of_odds(draws, jnp.where(whole > draws, whole - draws, 1.0))
@@ -90,7 +91,8 @@ class HyperGeometric(Distribution):
         chances = Chances(*(lax.stop_gradient(y) for y in chances))
         of_marked = log_binomial(k, marked - k, chances)
         of_others = log_binomial(draws - k, whole - marked - (draws - k), chances)
-        return pass_nan(x, within(inside, of_marked + of_others - log_binomial(draws, whole - draws, chances)))
+        score = within(inside, of_marked + of_others - log_binomial(draws, whole - draws, chances))
+        return self._or_nan(pass_nan(x, score), possible)
 
     def log_cdf(self, value: Any) -> jax.Array:
         return self._tails(value)[0]

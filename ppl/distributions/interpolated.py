@@ -103,7 +103,7 @@ class Interpolated(Distribution):
         v = jnp.where(inside, v, low)
         left, width, p, q, _ = self._find(v, self._points()[0], *self._pieces())
         t = (v - left) / width
-        return within(inside, safe_log(p * (1 - t) + q * t))
+        return self._or_nan(within(inside, safe_log(p * (1 - t) + q * t)), (jnp.diff(self._points()[0]) > 0).all(-1))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return self._log_area(value, True)

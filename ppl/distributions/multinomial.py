@@ -106,7 +106,7 @@ class Multinomial(CountsOfKinds):
         log_p = safe_log(self._shares) if self.logits is None else log_softmax(self.logits)
         inside, x, n = self._inside(promote(value, log_p)[0])
         x, p, log_p = promote(x, self._shares, log_p)
-        return pass_nan(promote(value)[0].sum(-1), within(inside, log_multinomial(x, n, p, log_p)))
+        return self._or_nan(pass_nan(promote(value)[0].sum(-1), within(inside, log_multinomial(x, n, p, log_p))))
 
     @property
     def variance(self) -> jax.Array:
@@ -160,7 +160,7 @@ class DirichletMultinomial(CountsOfKinds):
     def log_prob(self, value: Any) -> jax.Array:
         inside, x, _ = self._inside(promote(value, self.concentration)[0])
         x, a = promote(x, self.concentration)
-        return pass_nan(promote(value)[0].sum(-1), within(inside, log_urn(x, a)))
+        return self._or_nan(pass_nan(promote(value)[0].sum(-1), within(inside, log_urn(x, a))))
 
     def _excess(self) -> jax.Array:
         """The variance over that of independent trials, with an axis for the kinds."""

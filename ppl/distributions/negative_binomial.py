@@ -46,7 +46,8 @@ class FailuresFirst(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, size, chances = self._chances.beside(value, self._size)
         inside = (x >= 0) & (x < jnp.inf) & (jnp.floor(x) == x)
-        return pass_nan(x, within(inside, log_negative_binomial(jnp.where(inside, x, 0.0), size, chances)))
+        score = within(inside, log_negative_binomial(jnp.where(inside, x, 0.0), size, chances))
+        return self._or_nan(pass_nan(x, score), chances.log_q > -jnp.inf)
 
     def log_cdf(self, value: Any) -> jax.Array:
         return self._tail(value, upper=False)

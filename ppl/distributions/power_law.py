@@ -58,7 +58,8 @@ class PowerLaw(Distribution):
         near = jnp.where(up, high, low)
         fall = alpha * log_ratio(x, near)
         steep = jnp.where(up, alpha + 1, -(alpha + 1))
-        return within(inside, fall - jnp.log(near) - jnp.log(width) - _log_mean_exp(steep * width))
+        score = fall - jnp.log(near) - jnp.log(width) - _log_mean_exp(steep * width)
+        return self._or_nan(within(inside, score), low < high)
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, alpha, low, high = promote(value, self.alpha, self.low, self.high)

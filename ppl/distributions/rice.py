@@ -54,7 +54,7 @@ class Rice(Distribution):
         x, nu, sigma = promote(value, self.nu, self.sigma)
         inside = ~((x < 0) | (x == jnp.inf))
         z = jnp.where(inside, x, 1.0) / sigma
-        return within(inside, _log_density(z, nu / sigma) - jnp.log(sigma))
+        return self._or_nan(within(inside, _log_density(z, nu / sigma) - jnp.log(sigma)))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return self._tails(value)[0]

@@ -57,7 +57,7 @@ class Skellam(Distribution):
         k = jnp.where(inside, x, 0.0)
         # -k of Skellam(x, y) is k of Skellam(y, x)
         up = k >= 0
-        return pass_nan(x, within(inside, _log_skellam(jnp.abs(k), *_swap(up, rate1, rate2))))
+        return self._or_nan(pass_nan(x, within(inside, _log_skellam(jnp.abs(k), *_swap(up, rate1, rate2)))))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return self._tails(value)[0]

@@ -75,7 +75,7 @@ class Truncated(Bounded):
         inside = jnp.broadcast_to(~((x < low) | (x > high)), batch)
         safe = self.support.feasible(batch, x.dtype)
         score, total = promote(self.base.log_prob(jnp.where(inside, x, safe)), self._log_total())
-        return within(inside, score - total)
+        return self._or_nan(within(inside, score - total), low < high)
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, low, high = self._clipped(value)
@@ -152,7 +152,7 @@ class Censored(Bounded):
         if self.high is not None:
             before = jnp.where(at_high, high, safe) - (1 if self.is_discrete else 0)
             score = jnp.where(at_high, self.base.log_survival(before), score)
-        return within(inside, score)
+        return self._or_nan(within(inside, score), low < high)
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, low, high, _ = promote(value, *self._ends(), self._zero)
