@@ -226,10 +226,11 @@ class Distribution(Pytree, abc.ABC):
             if value is not None:
                 refuse_outside(self.name, name, value, support)
 
-    def _or_nan(self, score: jax.Array, *required: Any) -> jax.Array:
+    def _or_nan(self, score: jax.Array, *required: Any, names: Sequence[str] | None = None) -> jax.Array:
         """`score`, but nan where a traced parameter is not what it must be, or a requirement (a boolean) does not hold:
-        no density is made up there.  Known parameters were refused before."""
-        given = {n: x for n in self.parameters if (x := getattr(self, n)) is not None and not is_known(x)}
+        no density is made up there.  Known parameters were refused before; `names` are those to look at, if not all."""
+        names = tuple(self.parameters) if names is None else names
+        given = {n: x for n in names if (x := getattr(self, n)) is not None and not is_known(x)}
         for good in (*(self.parameters[n](x) for n, x in given.items()), *required):
             score, good = promote_batches(score, good)
             score = jnp.where(good, score, jnp.nan)

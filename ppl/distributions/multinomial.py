@@ -106,7 +106,8 @@ class Multinomial(CountsOfKinds):
         log_p = safe_log(self._shares) if self.logits is None else log_softmax(self.logits)
         inside, x, n = self._inside(promote(value, log_p)[0])
         x, p, log_p = promote(x, self._shares, log_p)
-        return self._or_nan(pass_nan(promote(value)[0].sum(-1), within(inside, log_multinomial(x, n, p, log_p))))
+        score = pass_nan(promote(value)[0].sum(-1), within(inside, log_multinomial(x, n, p, log_p)))
+        return self._or_nan(score, names=["total_count"])  # traced probabilities may be off 1 by their rounding
 
     @property
     def variance(self) -> jax.Array:
