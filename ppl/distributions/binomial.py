@@ -13,6 +13,7 @@ from storax.distributions.chances import Chances, check_one_given, pass_nan
 from storax.distributions.count_tails import log_betainc
 from storax.distributions.masses import log_binomial
 from storax.distributions.searching import as_count, quantile
+from storax.distributions.summing import entropy
 from storax.supports import Support
 
 
@@ -99,6 +100,16 @@ class Binomial(Distribution):
     def mode(self) -> jax.Array:
         n, p = promote(self.total_count, self._chances.p)
         return as_count(jnp.minimum(jnp.floor((n + 1) * p), n), self.dtype)
+
+    def entropy(self) -> jax.Array:
+        n, chances = self._chances.beside(self.total_count)
+        mean = n * chances.p
+        return entropy(log_binomial_of, 0.0, n, mean, mean * chances.q, True, n, *chances)
+
+
+def log_binomial_of(k: jax.Array, n: jax.Array, *chances: jax.Array) -> jax.Array:
+    """The log mass at k, of whole floats."""
+    return log_binomial(k, n - k, Chances(*chances), n)
 
 
 def binomial_draws(key: jax.Array, n: jax.Array, p: jax.Array, shape: tuple[int, ...]) -> jax.Array:

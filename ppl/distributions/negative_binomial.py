@@ -16,6 +16,7 @@ from storax.distributions.geometric import refuse
 from storax.distributions.masses import log_negative_binomial
 from storax.distributions.poisson import poisson_draws
 from storax.distributions.searching import as_count, quantile
+from storax.distributions.summing import entropy
 from storax.errors import ParameterError
 from storax.supports import Support
 
@@ -82,6 +83,16 @@ class FailuresFirst(Distribution):
     def mode(self) -> jax.Array:
         size, chances = self._chances.beside(self._size)
         return as_count(jnp.floor(jnp.maximum(size - 1, 0.0) * (chances.p / chances.q)), self.dtype)
+
+    def entropy(self) -> jax.Array:
+        """A sum: of many terms, where the size is small and the mean is large."""
+        size, chances = self._chances.beside(self._size)
+        mean = size * (chances.p / chances.q)
+        return entropy(_log_mass, 0.0, jnp.inf, mean, mean / chances.q, True, size, *chances)
+
+
+def _log_mass(k: jax.Array, size: jax.Array, *chances: jax.Array) -> jax.Array:
+    return log_negative_binomial(k, size, Chances(*chances))
 
 
 class NegativeBinomial(FailuresFirst):

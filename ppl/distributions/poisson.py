@@ -13,6 +13,7 @@ from storax.distributions.chances import pass_nan
 from storax.distributions.count_tails import log_poisson_tails
 from storax.distributions.masses import log_poisson
 from storax.distributions.searching import as_count, quantile
+from storax.distributions.summing import entropy
 from storax.supports import Support
 
 
@@ -71,6 +72,10 @@ class Poisson(Distribution):
     @property
     def mode(self) -> jax.Array:
         return as_count(jnp.floor(promote(self.rate)[0]), self.dtype)
+
+    def entropy(self) -> jax.Array:
+        (rate,) = promote(self.rate)
+        return entropy(log_poisson, 0.0, jnp.inf, rate, rate, True, rate)
 
 
 def poisson_draws(key: jax.Array, rate: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:

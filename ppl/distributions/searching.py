@@ -54,6 +54,13 @@ def quantile(d: Distribution, q: Any, low: Any, high: Any = None) -> jax.Array:
     return jnp.where((q >= 0) & (q <= 1), found, info.min).astype(info.dtype)
 
 
+def best_near(d: Distribution, k: jax.Array) -> jax.Array:
+    """The likeliest of the counts from k - 2 to k + 2, of whole floats k: the mode, where it is that near."""
+    places = promote(jnp.arange(-2.0, 3.0, dtype=k.dtype).reshape(-1, *(1,) * k.ndim), k)
+    near = places[0] + places[1]
+    return as_count(jnp.take_along_axis(near, jnp.argmax(d.log_prob(near), 0)[None], 0)[0], d.dtype)
+
+
 def as_count(x: jax.Array, dtype: Any) -> jax.Array:
     """Whole floats as integers; those too large for the type are its largest, where a cast may turn them negative."""
     largest = jnp.iinfo(dtype).max
