@@ -155,8 +155,8 @@ class DiscreteWeibull(Distribution):
         return self._moments()[1]
 
     def _moments(self) -> tuple[jax.Array, jax.Array]:
-        """From sums of P(X >= k) = exp(-c k^beta): 512 terms, and Euler and Maclaurin's integral of all others, which is
-        an incomplete gamma function.  The variance is about a count m in the middle: E X less m is the sum of
+        """From sums of P(X >= k) = exp(-c k^beta): 511 terms, and Euler and Maclaurin's integral of all others, an
+        incomplete gamma function.  The variance is about a count m in the middle: E X less m is the sum of
         P(X >= k) less that of 1 for k <= m."""
         q, beta = promote(self.q, self.beta)
         c = -jnp.log(q)
