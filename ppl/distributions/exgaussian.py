@@ -89,7 +89,8 @@ class ExGaussian(Distribution):
         """Where the hazard of the normal part, phi(u) / Phi(u) at u = z - k, is k."""
         loc, scale, rate = promote(self.loc, self.scale, self.rate)
         k = scale * rate
-        large = k > 100
+        least = 100.0 if k.dtype == jnp.float64 else 12.0
+        large = k > least
         y = jnp.where(large, 1.0, k)
 
         def hazard(u: jax.Array) -> jax.Array:
@@ -100,7 +101,7 @@ class ExGaussian(Distribution):
 
         of_small = y + increasing_root(hazard, -jnp.log(y), -y, 40.0)
         # Far out it is t + 1 / t - 2 / t^3 + ... at t = -u, and z = k - t.
-        c = jnp.where(large, k, 100.0)
+        c = jnp.where(large, k, least)
         of_large = 1 / c
         for _ in range(4):
             t = c - of_large

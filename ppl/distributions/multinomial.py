@@ -50,7 +50,8 @@ class CountsOfKinds(Distribution):
 
     def _inside(self, value: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Are the counts inside; they, or others that are; and their total: one batch shape for all."""
-        (x,), (n,) = promote(value), promote(self._total)
+        (x,) = promote(value)
+        n = promote(self._total)[0].astype(x.dtype)
         inside = ((x >= 0) & (jnp.floor(x) == x)).all(-1) & (x.sum(-1) == promote(x[..., 0], n)[1])
         n = jnp.broadcast_to(promote(inside, n)[1], inside.shape)
         of_first = jnp.arange(x.shape[-1]) == 0

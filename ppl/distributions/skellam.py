@@ -70,7 +70,8 @@ class Skellam(Distribution):
         return outside_known(x, low, high, sums)
 
     def _ends(self, rate1: jax.Array, rate2: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return jnp.where(rate2 == 0, 0.0, -jnp.inf), jnp.where(rate1 == 0, 0.0, jnp.inf)
+        zero = jnp.zeros_like(rate1 + rate2)
+        return jnp.where(rate2 == 0, zero, -jnp.inf), jnp.where(rate1 == 0, zero, jnp.inf)
 
     def icdf(self, q: Any) -> jax.Array:
         info = jnp.iinfo(self.dtype)

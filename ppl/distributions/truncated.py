@@ -11,6 +11,7 @@ from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.derived import Bounded, Derived, no_overlap, refuse_fractions, support_of_shapes
 from storax.distributions.pieces import log_between, logsumexp, quantile
+from storax.distributions.searching import as_count
 from storax.supports import Support
 
 
@@ -51,8 +52,8 @@ class Truncated(Bounded):
         """What X must be above, and up to where: for whole numbers the one before `low`."""
         low, high = self._ends()
         if self.is_discrete:
-            low = low if supports.infinite(low) else jnp.ceil(promote(low)[0]) - 1
-            high = high if supports.infinite(high) else jnp.floor(promote(high)[0])
+            low = low if supports.infinite(low) else jnp.ceil(promote(low, self._zero)[0]) - 1
+            high = high if supports.infinite(high) else jnp.floor(promote(high, self._zero)[0])
         return low, high
 
     def _log_total(self) -> jax.Array:
@@ -166,7 +167,8 @@ class Censored(Bounded):
 
     def icdf(self, q: Any) -> jax.Array:
         x, low, high = promote(self.base.icdf(q), *self._ends())
-        return jnp.clip(x, low, high)
+        x = jnp.clip(x, low, high)
+        return as_count(x, self.dtype) if self.is_discrete else x
 
 
 class Folded(Derived):
