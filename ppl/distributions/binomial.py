@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.chances import Chances, check_one_given, pass_nan
-from storax.distributions.count_tails import log_betainc
+from storax.distributions.incomplete import log_beta_tails
 from storax.distributions.masses import log_binomial
 from storax.distributions.searching import as_count, quantile
 from storax.distributions.summing import entropy
@@ -19,8 +19,6 @@ from storax.supports import Support
 
 class Binomial(Distribution):
     """The number of successes in total_count trials.
-
-    Its distribution function, a continued fraction, is accurate up to 1e8 trials.
 
     Args:
         total_count: a whole number, not negative.
@@ -79,7 +77,7 @@ class Binomial(Distribution):
         k, rest = jnp.where(sure, 0.0, jnp.floor(x)), jnp.where(sure, 1.0, n - jnp.floor(x))
         at_half = Chances(*(jnp.where(sure, y, z) for y, z in zip(Chances.of(0.5), chances, strict=True)))
         # P(X > k) = I_p(k + 1, n - k)
-        score = log_betainc(k + 1, rest, at_half) if upper else log_betainc(rest, k + 1, at_half.flip())
+        score = log_beta_tails(k + 1, rest, at_half)[0 if upper else 1]
         is_above = (x < 0) | (inside & always)  # is the variable surely above the value?
         return pass_nan(x, jnp.where(sure, jnp.where(is_above == upper, 0.0, -jnp.inf), score))
 

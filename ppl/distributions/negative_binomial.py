@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.chances import Chances, check_one_given, pass_nan
-from storax.distributions.count_tails import log_betainc
 from storax.distributions.geometric import refuse
+from storax.distributions.incomplete import log_beta_tails
 from storax.distributions.masses import log_negative_binomial
 from storax.distributions.poisson import poisson_draws
 from storax.distributions.searching import as_count, quantile
@@ -63,7 +63,7 @@ class FailuresFirst(Distribution):
         k = jnp.where(inside, jnp.floor(x), 0.0)
         safe = Chances(*(jnp.where(possible, y, z) for y, z in zip(chances, Chances.of(0.5), strict=True)))
         # P(X > k) = I_p(k + 1, size)
-        score = log_betainc(k + 1, size, safe) if upper else log_betainc(size, k + 1, safe.flip())
+        score = log_beta_tails(k + 1, size, safe)[0 if upper else 1]
         return pass_nan(x, jnp.where(inside & possible, score, jnp.where((x < 0) == upper, 0.0, -jnp.inf)))
 
     def icdf(self, q: Any) -> jax.Array:
@@ -97,8 +97,6 @@ def _log_mass(k: jax.Array, size: jax.Array, *chances: jax.Array) -> jax.Array:
 
 class NegativeBinomial(FailuresFirst):
     """Successes before the failure number total_count, as in NumPyro: the mean is total_count times the odds.
-
-    Its distribution function, a continued fraction, is accurate up to counts of 1e8.
 
     Args:
         total_count: of failures, positive; it need not be whole.

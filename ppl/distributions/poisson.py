@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.chances import pass_nan
-from storax.distributions.count_tails import log_poisson_tails
+from storax.distributions.incomplete import log_gamma_tails
 from storax.distributions.masses import log_poisson
 from storax.distributions.searching import as_count, quantile
 from storax.distributions.summing import entropy
@@ -55,7 +56,8 @@ class Poisson(Distribution):
     def _tail(self, value: Any, upper: bool) -> jax.Array:
         x, rate = promote(value, self.rate)
         sure = (x < 0) | (x == jnp.inf) | (rate == 0) | jnp.isnan(x)
-        score = log_poisson_tails(jnp.where(sure, 0.0, jnp.floor(x)), jnp.where(sure, 1.0, rate))[int(upper)]
+        k = lax.stop_gradient(jnp.where(sure, 0.0, jnp.floor(x)))
+        score = log_gamma_tails(k + 1, jnp.where(sure, 1.0, rate))[0 if upper else 1]  # P(X > k) = P(k + 1, rate)
         return pass_nan(x, jnp.where(sure, jnp.where((x < 0) == upper, 0.0, -jnp.inf), score))
 
     def icdf(self, q: Any) -> jax.Array:
