@@ -80,7 +80,7 @@ class Gated(Distribution):
     def icdf(self, q: Any) -> jax.Array:
         return quantile(self, q, 0)
 
-    def _loss_of_rest(self) -> tuple[jax.Array, ...]:
+    def _loss_of_rest(self) -> tuple[jax.Array, jax.Array, Chances]:
         """-sum of p log p over the counts of the base above 0, the log probability of those, and the gate's chances."""
         whole, log_zero, log_rest, gate = self._gate.beside(self.base.entropy(), self._log_zero, self._log_rest)
         possible = log_zero > -jnp.inf
