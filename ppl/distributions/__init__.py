@@ -1,7 +1,7 @@
 """Distributions: immutable pytrees whose leaves are their parameters.
 
 Each says how to draw from it (`sample`), how likely a value is (`log_prob`), and where its values live (`support`).
-Names and parameters are NumPyro's.  The smallest, `laplace.py`, shows all that a new one needs; adding an example of
+Names and parameters are NumPyro's.  A small one, `levy.py`, shows all that a new one needs; adding an example of
 it to `ALL` (`catalogue.py`) buys the whole test suite.
 """
 

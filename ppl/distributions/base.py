@@ -226,6 +226,16 @@ class Distribution(Pytree, abc.ABC):
             if value is not None:
                 refuse_outside(self.name, name, value, support)
 
+    def _or_nan(self, score: jax.Array, *required: Any, names: Sequence[str] | None = None) -> jax.Array:
+        """`score`, but nan where a traced parameter is not what it must be, or a requirement (a boolean) does not hold:
+        no density is made up there.  Known parameters were refused before; `names` are those to look at, if not all."""
+        names = tuple(self.parameters) if names is None else names
+        given = {n: x for n in names if (x := getattr(self, n)) is not None and not is_known(x)}
+        for good in (*(self.parameters[n](x) for n, x in given.items()), *required):
+            score, good = promote_batches(score, good)
+            score = jnp.where(good, score, jnp.nan)
+        return score
+
     def __repr__(self) -> str:
         fields = [(f.name, getattr(self, f.name)) for f in dataclasses.fields(self) if f.repr]
         return f"{self.name}({', '.join(f'{n}={show(x)}' for n, x in fields if x is not None)})"
@@ -330,6 +340,12 @@ def promote(*arrays: Any) -> list[jax.Array]:
             x = x.astype(jnp.result_type(*floats))
         out.append(x.reshape((1,) * (ndim - x.ndim) + x.shape) if 0 < x.ndim < ndim else x)
     return out
+
+
+def promote_batches(*arrays: Any) -> list[jax.Array]:
+    """Arrays of the same rank, each of its own type."""
+    ndim = max(jnp.ndim(x) for x in arrays)
+    return [jnp.reshape(x, (1,) * (ndim - jnp.ndim(x)) + jnp.shape(x)) for x in arrays]
 
 
 def within(inside: Any, value: Any) -> jax.Array:

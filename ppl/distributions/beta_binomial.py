@@ -14,7 +14,7 @@ from storax.distributions.chances import pass_nan
 from storax.distributions.masses import log_share, log_urn_of_two
 from storax.distributions.poisson import poisson_draws
 from storax.distributions.searching import as_count, quantile
-from storax.distributions.summing import inner_count, log_sums, outside_known
+from storax.distributions.summing import entropy, inner_count, log_sums, outside_known
 from storax.supports import Support
 
 
@@ -59,7 +59,8 @@ class BetaBinomial(Distribution):
         x, a, b, n = promote(value, self.concentration1, self.concentration0, self.total_count)
         inside = (x >= 0) & (x <= n) & (jnp.floor(x) == x)
         k = jnp.where(inside, x, 0.0)
-        return pass_nan(x, within(inside, log_urn_of_two(k, jnp.where(inside, n - k, 0.0), a, b)))
+        score = within(inside, log_urn_of_two(k, jnp.where(inside, n - k, 0.0), a, b))
+        return self._or_nan(pass_nan(x, score))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return self._tails(value)[0]
@@ -70,8 +71,9 @@ class BetaBinomial(Distribution):
     def _tails(self, value: Any) -> tuple[jax.Array, jax.Array]:
         """Sums of masses: all of them where a concentration is below 1, as the mass may rise towards an end there."""
         x, a, b, n = promote(value, self.concentration1, self.concentration0, self.total_count)
-        mass = lambda k, a, b, n: log_urn_of_two(k, n - k, a, b)  # noqa: E731
-        sums = log_sums(mass, inner_count(x, 0.0, n), 0.0, n, n * (a / (a + b)), (a >= 1) & (b >= 1), a, b, n)
+        sums = log_sums(
+            log_beta_binomial, inner_count(x, 0.0, n), 0.0, n, n * (a / (a + b)), (a >= 1) & (b >= 1), a, b, n
+        )
         return outside_known(x, 0.0, n, sums)
 
     def icdf(self, q: Any) -> jax.Array:
@@ -95,6 +97,11 @@ class BetaBinomial(Distribution):
         inner = jnp.floor((n * (a - 1) - (b - 1)) / jnp.where(peaked, a + b - 2, 1.0)) + 1
         end = jnp.where(a >= b, n, 0.0)
         return as_count(jnp.where(peaked, jnp.clip(inner, 0.0, n), end), self.dtype)
+
+    def entropy(self) -> jax.Array:
+        a, b, n = promote(self.concentration1, self.concentration0, self.total_count)
+        mean, variance = promote(self.mean, self.variance)
+        return entropy(log_beta_binomial, 0.0, n, mean, variance, (a >= 1) & (b >= 1), a, b, n)
 
 
 class BetaNegativeBinomial(Distribution):
@@ -154,6 +161,11 @@ class BetaNegativeBinomial(Distribution):
         a, b, n = promote(self.concentration1, self.concentration0, self.n)
         # P(k + 1) >= P(k) where k (b + 1) <= n (a - 1) - a - b
         return as_count(jnp.maximum(jnp.floor((n * (a - 1) - a - b) / (b + 1)) + 1, 0.0), self.dtype)
+
+
+def log_beta_binomial(k: jax.Array, a: jax.Array, b: jax.Array, n: jax.Array) -> jax.Array:
+    """The log mass at k, of whole floats."""
+    return log_urn_of_two(k, n - k, a, b)
 
 
 def log_odds_draws(key: jax.Array, a: Any, b: Any, shape: tuple[int, ...]) -> jax.Array:

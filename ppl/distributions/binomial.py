@@ -10,16 +10,15 @@ import jax.numpy as jnp
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.chances import Chances, check_one_given, pass_nan
-from storax.distributions.count_tails import log_betainc
+from storax.distributions.incomplete import log_beta_tails
 from storax.distributions.masses import log_binomial
 from storax.distributions.searching import as_count, quantile
+from storax.distributions.summing import entropy
 from storax.supports import Support
 
 
 class Binomial(Distribution):
     """The number of successes in total_count trials.
-
-    Its distribution function, a continued fraction, is accurate up to 1e8 trials.
 
     Args:
         total_count: a whole number, not negative.
@@ -61,7 +60,8 @@ class Binomial(Distribution):
         x, n, chances = self._chances.beside(value, self.total_count)
         inside = (x >= 0) & (x <= n) & (jnp.floor(x) == x)
         k = jnp.where(inside, x, 0.0)
-        return pass_nan(x, within(inside, log_binomial(k, jnp.where(inside, n - k, 0.0), chances, n)))
+        score = within(inside, log_binomial(k, jnp.where(inside, n - k, 0.0), chances, n))
+        return self._or_nan(pass_nan(x, score))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return self._tail(value, upper=False)
@@ -77,7 +77,7 @@ class Binomial(Distribution):
         k, rest = jnp.where(sure, 0.0, jnp.floor(x)), jnp.where(sure, 1.0, n - jnp.floor(x))
         at_half = Chances(*(jnp.where(sure, y, z) for y, z in zip(Chances.of(0.5), chances, strict=True)))
         # P(X > k) = I_p(k + 1, n - k)
-        score = log_betainc(k + 1, rest, at_half) if upper else log_betainc(rest, k + 1, at_half.flip())
+        score = log_beta_tails(k + 1, rest, at_half)[0 if upper else 1]
         is_above = (x < 0) | (inside & always)  # is the variable surely above the value?
         return pass_nan(x, jnp.where(sure, jnp.where(is_above == upper, 0.0, -jnp.inf), score))
 
@@ -98,6 +98,16 @@ class Binomial(Distribution):
     def mode(self) -> jax.Array:
         n, p = promote(self.total_count, self._chances.p)
         return as_count(jnp.minimum(jnp.floor((n + 1) * p), n), self.dtype)
+
+    def entropy(self) -> jax.Array:
+        n, chances = self._chances.beside(self.total_count)
+        mean = n * chances.p
+        return entropy(log_binomial_of, 0.0, n, mean, mean * chances.q, True, n, *chances)
+
+
+def log_binomial_of(k: jax.Array, n: jax.Array, *chances: jax.Array) -> jax.Array:
+    """The log mass at k, of whole floats."""
+    return log_binomial(k, n - k, Chances(*chances), n)
 
 
 def binomial_draws(key: jax.Array, n: jax.Array, p: jax.Array, shape: tuple[int, ...]) -> jax.Array:

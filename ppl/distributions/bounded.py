@@ -12,6 +12,7 @@ from jax.scipy.special import digamma
 from storax import supports
 from storax.distributions.base import Distribution, is_known, promote, within
 from storax.distributions.beta_density import log_beta_density
+from storax.distributions.chances import Chances
 from storax.distributions.gamma import probability
 from storax.distributions.incomplete import log_beta_tails
 from storax.distributions.quantiles import quantile
@@ -54,11 +55,11 @@ class Beta(Distribution):
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, a, b = promote(value, self.concentration1, self.concentration0)
-        return log_beta_tails(a, b, x, 1 - x)[0]
+        return log_beta_tails(a, b, _chances(x))[0]
 
     def log_survival(self, value: Any) -> jax.Array:
         x, a, b = promote(value, self.concentration1, self.concentration0)
-        return log_beta_tails(a, b, x, 1 - x)[1]
+        return log_beta_tails(a, b, _chances(x))[1]
 
     def icdf(self, q: Any) -> jax.Array:
         q, _, _ = promote(q, self.concentration1, self.concentration0)
@@ -84,6 +85,12 @@ class Beta(Distribution):
     def entropy(self) -> jax.Array:
         a, b = promote(self.concentration1, self.concentration0)
         return log_beta(a, b) - (a - 1) * digamma(a) - (b - 1) * digamma(b) + (a + b - 2) * digamma(a + b)
+
+
+def _chances(x: jax.Array) -> Chances:
+    """x and 1 - x, 0 and 1 beyond them."""
+    x = jnp.clip(x, 0.0, 1.0)
+    return Chances.of(x)
 
 
 class Uniform(Distribution):
@@ -112,7 +119,8 @@ class Uniform(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, low, high = promote(value, self.low, self.high)
-        return within(~((x < low) | (x > high)), jnp.where(jnp.isnan(x), jnp.nan, -jnp.log(high - low)))
+        score = within(~((x < low) | (x > high)), jnp.where(jnp.isnan(x), jnp.nan, -jnp.log(high - low)))
+        return self._or_nan(score, low < high)
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, low, high = promote(value, self.low, self.high)

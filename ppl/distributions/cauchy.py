@@ -11,11 +11,12 @@ import numpy as np
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
+from storax.distributions.location_scale import LocationScale
 from storax.distributions.special import log1p_square, probability, quotient, safe_log, standardize
 from storax.supports import Support
 
 
-class Cauchy(Distribution):
+class Cauchy(LocationScale):
     """The Cauchy distribution; it has no mean.
 
     Args:
@@ -26,54 +27,36 @@ class Cauchy(Distribution):
     0.75
     """
 
-    loc: Any = 0.0
-    scale: Any = 1.0
+    standard_mean: ClassVar[float] = math.nan
+    standard_variance: ClassVar[float] = math.nan
+    standard_entropy: ClassVar[float] = math.log(4 * np.pi)
 
-    parameters: ClassVar[dict[str, Support]] = {"loc": supports.real, "scale": supports.positive}
-    support: ClassVar[Support] = supports.real
+    @staticmethod
+    def _draw(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+        return jax.random.cauchy(key, shape, dtype)
 
-    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
-        noise, loc, scale = promote(
-            jax.random.cauchy(key, (*shape, *self.batch_shape), self.dtype), self.loc, self.scale
-        )
-        limit = jnp.finfo(noise.dtype).max
-        return jnp.clip(loc + scale * noise, -limit, limit)
+    @staticmethod
+    def _standard(x: jax.Array, loc: jax.Array, scale: jax.Array) -> jax.Array:
+        return quotient(x - loc, scale)
 
-    def log_prob(self, value: Any) -> jax.Array:
-        x, loc, scale = promote(value, self.loc, self.scale)
-        return -log1p_square(quotient(x - loc, scale)) - jnp.log(scale) - math.log(np.pi)
+    @staticmethod
+    def _log_density(z: jax.Array) -> jax.Array:
+        return -log1p_square(z) - math.log(np.pi)
 
-    def log_cdf(self, value: Any) -> jax.Array:
-        return _log_cauchy_cdf(standardize(*promote(value, self.loc, self.scale)))
+    @staticmethod
+    def _log_cdf(z: jax.Array) -> jax.Array:
+        tail = jnp.arctan2(jnp.ones_like(z), jnp.where(z < 0, -z, z)) / np.pi
+        return jnp.where(z < 0, safe_log(tail), jnp.log1p(-tail))
 
-    def log_survival(self, value: Any) -> jax.Array:
-        return _log_cauchy_cdf(-standardize(*promote(value, self.loc, self.scale)))
-
-    @property
-    def mean(self) -> jax.Array:
-        return jnp.full(self.shape, jnp.nan, self.dtype)
-
-    @property
-    def variance(self) -> jax.Array:
-        return jnp.full(self.shape, jnp.nan, self.dtype)
-
-    def icdf(self, q: Any) -> jax.Array:
-        q, loc, scale = promote(q, self.loc, self.scale)
+    @staticmethod
+    def _quantile(q: jax.Array) -> jax.Array:
         low = q < 0.5
         tail = half_cauchy_above(2 * jnp.where(low, q, 1 - q))
-        return loc + scale * jnp.where(low, -tail, tail)
+        return jnp.where(low, -tail, tail)
 
-    @property
-    def mode(self) -> jax.Array:
-        return jnp.broadcast_to(promote(self.loc)[0], self.shape)
-
-    def entropy(self) -> jax.Array:
-        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + math.log(4 * np.pi), self.shape)
-
-
-def _log_cauchy_cdf(z: jax.Array) -> jax.Array:
-    tail = jnp.arctan2(jnp.ones_like(z), jnp.where(z < 0, -z, z)) / np.pi
-    return jnp.where(z < 0, safe_log(tail), jnp.log1p(-tail))
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        limit = jnp.finfo(self.dtype).max
+        return jnp.clip(super().sample(key, shape), -limit, limit)
 
 
 class HalfCauchy(Distribution):

@@ -45,7 +45,7 @@ class Delta(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, v, log_density = promote(value, self.v, self.log_density)
-        return pass_nan(x, within(x == v, log_density))
+        return self._or_nan(pass_nan(x, within(x == v, log_density)))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, v = promote(value, self.v)

@@ -57,7 +57,7 @@ class DiscreteUniform(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, low, high = promote(value, self.low, self.high)
         inside = (x >= low) & (x <= high) & (jnp.floor(x) == x)
-        return pass_nan(x, within(inside, -jnp.log(high - low + 1)))
+        return self._or_nan(pass_nan(x, within(inside, -jnp.log(high - low + 1))), low <= high)
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, low, high = promote(value, self.low, self.high)

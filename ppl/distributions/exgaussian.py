@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import logsumexp
 
 from storax import supports
@@ -14,7 +15,7 @@ from storax.distributions.base import Distribution, promote, within
 from storax.distributions.erfcx import erfcx, log_ndtr
 from storax.distributions.normal_mass import log_mass
 from storax.distributions.quadrature import exponential_rule
-from storax.distributions.quantiles import quantile
+from storax.distributions.quantiles import increasing_root, quantile
 from storax.distributions.special import HALF_LOG_TWO_PI, log1mexp, quotient
 from storax.supports import Support
 
@@ -53,7 +54,7 @@ class ExGaussian(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         inside, z, k, rate = self._standard(value)
-        return within(inside, jnp.log(rate) + _log_excess(z, k))
+        return self._or_nan(within(inside, jnp.log(rate) + _log_excess(z, k)))
 
     def log_cdf(self, value: Any) -> jax.Array:
         inside, z, k, _ = self._standard(value)
@@ -82,6 +83,31 @@ class ExGaussian(Distribution):
     def variance(self) -> jax.Array:
         _, scale, rate = promote(self.loc, self.scale, self.rate)
         return jnp.broadcast_to(jnp.square(scale) + jnp.square(1 / rate), self.shape)
+
+    @property
+    def mode(self) -> jax.Array:
+        """Where the hazard of the normal part, phi(u) / Phi(u) at u = z - k, is k."""
+        loc, scale, rate = promote(self.loc, self.scale, self.rate)
+        k = scale * rate
+        least = 100.0 if k.dtype == jnp.float64 else 12.0
+        large = k > least
+        y = jnp.where(large, 1.0, k)
+
+        def hazard(u: jax.Array) -> jax.Array:
+            low = u < 0  # phi and Phi are both small there
+            of_low = jnp.log(erfcx(jnp.where(low, -u, 0.0) * math.sqrt(0.5))) + 0.5 * math.log(np.pi / 2)
+            v = jnp.where(low, 0.0, u)
+            return jnp.where(low, of_low, 0.5 * jnp.square(v) + HALF_LOG_TWO_PI + log_ndtr(v))
+
+        of_small = y + increasing_root(hazard, -jnp.log(y), -y, 40.0)
+        # Far out it is t + 1 / t - 2 / t^3 + ... at t = -u, and z = k - t.
+        c = jnp.where(large, k, least)
+        of_large = 1 / c
+        for _ in range(4):
+            t = c - of_large
+            r = 1 / (t * t)
+            of_large = (1 - 2 * r * (1 - 5 * r * (1 - 7.4 * r))) / t
+        return loc + scale * jnp.where(large, of_large, of_small)
 
 
 def _log_excess(z: jax.Array, k: jax.Array) -> jax.Array:

@@ -79,7 +79,7 @@ class GARCH11(Distribution):
         z = x / unit
         variance = self._variances(omega / unit / unit, alpha, beta, jnp.square(first / unit), jnp.square(z))
         score = -0.5 * (jnp.square(z) / variance + jnp.log(variance)) - jnp.log(unit) - HALF_LOG_TWO_PI
-        return within(inside, score.sum(-1))
+        return self._or_nan(within(inside, score.sum(-1)))
 
     def _variances(self, omega: Any, alpha: Any, beta: Any, first: Any, squares: Any) -> jax.Array:
         """v^2 at every time: v_t^2 = b v_{t-1}^2 + c_t is a composition of affine maps, all times at once."""

@@ -10,16 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import erf
 
-from storax import supports
-from storax.distributions.base import Distribution, promote
 from storax.distributions.erfcx import log_ndtr
+from storax.distributions.location_scale import LocationScale
 from storax.distributions.normal import half_normal_above
-from storax.distributions.special import HALF_LOG_TWO_PI, log1mexp, probability, standardize
+from storax.distributions.special import HALF_LOG_TWO_PI, log1mexp, probability
 from storax.rules import custom_rule
-from storax.supports import Support
 
 
-class Gumbel(Distribution):
+class Gumbel(LocationScale):
     """The distribution of the largest of many (extreme values of type I).
 
     Args:
@@ -30,53 +28,33 @@ class Gumbel(Distribution):
     True
     """
 
-    loc: Any = 0.0
-    scale: Any = 1.0
+    standard_mean: ClassVar[float] = np.euler_gamma
+    standard_variance: ClassVar[float] = np.pi**2 / 6
+    standard_entropy: ClassVar[float] = 1 + np.euler_gamma
 
-    parameters: ClassVar[dict[str, Support]] = {"loc": supports.real, "scale": supports.positive}
-    support: ClassVar[Support] = supports.real
+    @staticmethod
+    def _draw(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+        return jax.random.gumbel(key, shape, dtype)
 
-    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
-        noise, loc, scale = promote(
-            jax.random.gumbel(key, (*shape, *self.batch_shape), self.dtype), self.loc, self.scale
-        )
-        return loc + scale * noise
+    @staticmethod
+    def _log_density(z: jax.Array) -> jax.Array:
+        return log_gumbel(z)
 
-    def log_prob(self, value: Any) -> jax.Array:
-        x, loc, scale = promote(value, self.loc, self.scale)
-        z = standardize(x, loc, scale)
-        return _log_density(z) - jnp.log(scale)
+    @staticmethod
+    def _log_cdf(z: jax.Array) -> jax.Array:
+        return -_exp_minus(z)
 
-    def log_cdf(self, value: Any) -> jax.Array:
-        return -_exp_minus(standardize(*promote(value, self.loc, self.scale)))
-
-    def log_survival(self, value: Any) -> jax.Array:
-        z = standardize(*promote(value, self.loc, self.scale))
+    @classmethod
+    def _log_survival(cls, z: jax.Array) -> jax.Array:
         far = z > 30  # 1 - exp(-y) is y there, which soon underflows
         return jnp.where(far, -z - 0.5 * _exp_minus(z), log1mexp(_exp_minus(jnp.where(far, 0.0, z))))
 
-    def icdf(self, q: Any) -> jax.Array:
-        q, loc, scale = promote(q, self.loc, self.scale)
-        return loc - scale * jnp.log(-jnp.log(probability(q)))
-
-    @property
-    def mean(self) -> jax.Array:
-        loc, scale = promote(self.loc, self.scale)
-        return loc + np.euler_gamma * scale
-
-    @property
-    def variance(self) -> jax.Array:
-        return jnp.broadcast_to(jnp.square(promote(self.scale)[0] * np.pi) / 6, self.shape)
-
-    @property
-    def mode(self) -> jax.Array:
-        return jnp.broadcast_to(promote(self.loc)[0], self.shape)
-
-    def entropy(self) -> jax.Array:
-        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + (1 + np.euler_gamma), self.shape)
+    @staticmethod
+    def _quantile(q: jax.Array) -> jax.Array:
+        return -jnp.log(-jnp.log(probability(q)))
 
 
-class Moyal(Distribution):
+class Moyal(LocationScale):
     """loc - scale log(Z^2) with Z standard normal: energy losses of a fast particle (Moyal 1955).
 
     Its density is exp(-(z + exp(-z)) / 2) / sqrt(2 pi) / scale at z = (x - loc) / scale.
@@ -89,68 +67,46 @@ class Moyal(Distribution):
     0.3173
     """
 
-    loc: Any = 0.0
-    scale: Any = 1.0
+    standard_mean: ClassVar[float] = math.log(2.0) + np.euler_gamma
+    standard_variance: ClassVar[float] = np.pi**2 / 2
+    standard_entropy: ClassVar[float] = 0.5 * (1 + np.euler_gamma + math.log(4 * np.pi))
 
-    parameters: ClassVar[dict[str, Support]] = {"loc": supports.real, "scale": supports.positive}
-    support: ClassVar[Support] = supports.real
+    @staticmethod
+    def _draw(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+        noise = jax.random.normal(key, shape, dtype)
+        return -2 * jnp.log(jnp.maximum(jnp.abs(noise), jnp.finfo(noise.dtype).tiny))
 
-    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
-        noise, loc, scale = promote(
-            jax.random.normal(key, (*shape, *self.batch_shape), self.dtype), self.loc, self.scale
-        )
-        return loc - 2 * scale * jnp.log(jnp.maximum(jnp.abs(noise), jnp.finfo(noise.dtype).tiny))
+    @staticmethod
+    def _log_density(z: jax.Array) -> jax.Array:
+        return jnp.where(jnp.isinf(z), -jnp.inf, -0.5 * (z + _exp_minus(z)) - HALF_LOG_TWO_PI)
 
-    def log_prob(self, value: Any) -> jax.Array:
-        x, loc, scale = promote(value, self.loc, self.scale)
-        z = standardize(x, loc, scale)
-        inside = -0.5 * (z + _exp_minus(z)) - HALF_LOG_TWO_PI - jnp.log(scale)
-        return jnp.where(jnp.isinf(z), -jnp.inf, inside)
-
-    def log_cdf(self, value: Any) -> jax.Array:
-        z = standardize(*promote(value, self.loc, self.scale))
+    @staticmethod
+    def _log_cdf(z: jax.Array) -> jax.Array:
         return log_ndtr(-_exp_minus(0.5 * z)) + math.log(2.0)
 
-    def log_survival(self, value: Any) -> jax.Array:
-        z = standardize(*promote(value, self.loc, self.scale))
+    @classmethod
+    def _log_survival(cls, z: jax.Array) -> jax.Array:
         far, low = z > 80, z < 0  # y = exp(-z / 2) underflows if far; erf(y) is 1 if low
         middle = jnp.log(erf(math.sqrt(0.5) * _exp_minus(0.5 * jnp.where(far | low, 0.0, z))))
         of_low = log1mexp(-log_ndtr(-_exp_minus(0.5 * jnp.where(low, z, -1.0))) - math.log(2.0))
         return jnp.where(far, -0.5 * z + 0.5 * math.log(2 / np.pi), jnp.where(low, of_low, middle))
 
-    def icdf(self, q: Any) -> jax.Array:
-        q, loc, scale = promote(q, self.loc, self.scale)
-        return loc - 2 * scale * jnp.log(half_normal_above(q))
-
-    @property
-    def mean(self) -> jax.Array:
-        loc, scale = promote(self.loc, self.scale)
-        return loc + (math.log(2.0) + np.euler_gamma) * scale
-
-    @property
-    def variance(self) -> jax.Array:
-        return jnp.broadcast_to(0.5 * jnp.square(promote(self.scale)[0] * np.pi), self.shape)
-
-    @property
-    def mode(self) -> jax.Array:
-        return jnp.broadcast_to(promote(self.loc)[0], self.shape)
-
-    def entropy(self) -> jax.Array:
-        constant = 0.5 * (1 + np.euler_gamma + math.log(4 * np.pi))
-        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + constant, self.shape)
+    @staticmethod
+    def _quantile(q: jax.Array) -> jax.Array:
+        return -2 * jnp.log(half_normal_above(q))
 
 
 @custom_rule
-def _log_density(z: jax.Array) -> jax.Array:
+def log_gumbel(z: jax.Array) -> jax.Array:
     return jnp.where(jnp.isinf(z), -jnp.inf, -z - jnp.exp(-z))
 
 
-@_log_density.defjvp
+@log_gumbel.defjvp
 def _(primals: Any, tangents: Any) -> Any:
     """Where exp(-z) overflows, it has no slope."""
     (z,) = primals
     slope = jnp.where(z < -jnp.log(jnp.finfo(z.dtype).max), -1.0, jnp.expm1(-z))
-    return _log_density(z), jnp.where(jnp.isinf(z), 0.0, slope) * tangents[0]
+    return log_gumbel(z), jnp.where(jnp.isinf(z), 0.0, slope) * tangents[0]
 
 
 def _exp_minus(z: jax.Array) -> jax.Array:

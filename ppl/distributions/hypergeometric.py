@@ -14,7 +14,7 @@ from storax.distributions.base import Distribution, is_known, promote, within
 from storax.distributions.chances import Chances, pass_nan
 from storax.distributions.masses import log_binomial
 from storax.distributions.searching import as_count, quantile
-from storax.distributions.summing import inner_count, log_sums, outside_known
+from storax.distributions.summing import entropy, inner_count, log_sums, outside_known
 from storax.errors import ParameterError
 from storax.supports import Support
 
@@ -83,6 +83,7 @@ class HyperGeometric(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, whole, marked, draws = promote(value, self.population, self.marked, self.draws)
         inside = (x >= 0) & (x <= marked) & (x <= draws) & (draws - x <= whole - marked) & (jnp.floor(x) == x)
+        possible = (marked <= whole) & (draws <= whole)
         k, whole, marked, draws = (jnp.where(inside, v, 0.0) for v in (x, whole, marked, draws))
         # Of independent draws from the marked and from the others, given how many there are in all; any chance does.
         chances = Chances.of_odds(draws, jnp.where(whole > draws, whole - draws, 1.0))
@@ -90,7 +91,8 @@ class HyperGeometric(Distribution):
         chances = Chances(*(lax.stop_gradient(y) for y in chances))
         of_marked = log_binomial(k, marked - k, chances)
         of_others = log_binomial(draws - k, whole - marked - (draws - k), chances)
-        return pass_nan(x, within(inside, of_marked + of_others - log_binomial(draws, whole - draws, chances)))
+        score = within(inside, of_marked + of_others - log_binomial(draws, whole - draws, chances))
+        return self._or_nan(pass_nan(x, score), possible)
 
     def log_cdf(self, value: Any) -> jax.Array:
         return self._tails(value)[0]
@@ -101,9 +103,8 @@ class HyperGeometric(Distribution):
     def _tails(self, value: Any) -> tuple[jax.Array, jax.Array]:
         x, whole, marked, draws = promote(value, self.population, self.marked, self.draws)
         low, high = jnp.maximum(draws - (whole - marked), 0.0), jnp.minimum(draws, marked)
-        mass = lambda k, whole, marked, draws: HyperGeometric(whole, marked, draws).log_prob(k)  # noqa: E731
         mean = draws * (marked / jnp.maximum(whole, 1.0))
-        sums = log_sums(mass, inner_count(x, low, high), low, high, mean, True, whole, marked, draws)
+        sums = log_sums(_log_mass, inner_count(x, low, high), low, high, mean, True, whole, marked, draws)
         return outside_known(x, low, high, sums)
 
     def icdf(self, q: Any) -> jax.Array:
@@ -124,3 +125,12 @@ class HyperGeometric(Distribution):
     def mode(self) -> jax.Array:
         whole, marked, draws = promote(self.population, self.marked, self.draws)
         return as_count(jnp.floor((draws + 1) * ((marked + 1) / (whole + 2))), self.dtype)
+
+    def entropy(self) -> jax.Array:
+        low, high = (jnp.asarray(x, jnp.result_type(float)) for x in self._ends())
+        whole, marked, draws = promote(self.population, self.marked, self.draws)
+        return entropy(_log_mass, low, high, self.mean, self.variance, True, whole, marked, draws)
+
+
+def _log_mass(k: jax.Array, whole: jax.Array, marked: jax.Array, draws: jax.Array) -> jax.Array:
+    return HyperGeometric(whole, marked, draws).log_prob(k)

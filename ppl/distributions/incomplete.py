@@ -5,7 +5,8 @@ the tail is the density times an integral of a function that falls from 1 on, wi
 
     P(a, y) = y^a e^-y / Gamma(a) * int_0^inf exp(-(a - y) s - y (exp(-s) - 1 + s)) ds
 
-and the like.  The relative error is about 1e-13 (1e-6 in float32), of the smaller and of the larger tail.
+and the like.  The relative error is about 1e-13 (1e-6 in float32), of the smaller and of the larger tail, for shapes of
+every size.  The tails of counts are the same functions: P(Poisson(y) > k) = P(k + 1, y) and so on.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from storax.distributions.beta_density import log_beta_density, two_logs
+from storax.distributions.chances import Chances
 from storax.distributions.gamma_density import log_gamma_density
+from storax.distributions.masses import log_binomial
 from storax.distributions.quadrature import depth, log_integral
 from storax.distributions.small import expm1_minus, log_gamma1p
 from storax.distributions.special import log1mexp, log1p_minus, safe_log
@@ -86,34 +88,39 @@ def _gamma_window(a: jax.Array, y: jax.Array, lower: jax.Array) -> jax.Array:
     return jnp.where(lower, jnp.minimum(linear, below), jnp.where(y > a, jnp.minimum(linear, above), above))
 
 
-def log_beta_tails(a: Any, b: Any, x: Any, rest: Any) -> tuple[jax.Array, jax.Array]:
-    """log P(X <= x) and log P(X > x) of a Beta(a, b), for 0 <= x <= 1, given rest = 1 - x.
+def log_beta_tails(a: Any, b: Any, x: Chances) -> tuple[jax.Array, jax.Array]:
+    """log P(X <= p) and log P(X > p) of a Beta(a, b), for 0 <= p <= 1, as chances: p may be too small for a float.
 
-    >>> log_p, log_q = log_beta_tails(jnp.float32(50.0), jnp.float32(1.0), jnp.float32(0.01), jnp.float32(0.99))
+    >>> log_p, log_q = log_beta_tails(jnp.float32(50.0), jnp.float32(1.0), Chances.of(jnp.float32(0.01)))
     >>> round(log_p.item(), 3)  # 50 log 0.01
     -230.259
     """
-    a, b, x, rest = jnp.broadcast_arrays(a, b, x, rest)
-    zero, one = x <= 0, rest <= 0
+    a, b, *chances = jnp.broadcast_arrays(a, b, *x)
+    x = Chances(*chances)
+    zero, one = x.log_p == -jnp.inf, x.log_q == -jnp.inf
     inside = ~(zero | one)
-    x_in, rest_in = jnp.where(inside, x, 0.5), jnp.where(inside, rest, 0.5)
-    log_x, log_rest = two_logs(x_in, rest_in)
-    below = a * rest_in > b * x_in
-    lower = jnp.where(below, (a >= 1) | (a * log_x < -0.3), (b < 1) & (b * log_rest > -0.3))
+    half = Chances.of(0.5)
+    x = Chances(*(jnp.where(inside, y, z) for y, z in zip(x, half, strict=True)))
+    below = a * x.q > b * x.p
+    lower = jnp.where(below, (a >= 1) | (a * x.log_p < -0.3), (b < 1) & (b * x.log_q > -0.3))
     p, q = jnp.where(lower, a, b), jnp.where(lower, b, a)
-    u, v = jnp.where(lower, x_in, rest_in), jnp.where(lower, rest_in, x_in)
-    width = _beta_window(*map(lax.stop_gradient, (p, q, u, v)))
+    u, v = jnp.where(lower, x.p, x.q), jnp.where(lower, x.q, x.p)
+    log_v = jnp.where(lower, x.log_q, x.log_p)
+    width = _beta_window(*map(lax.stop_gradient, (p, q, u, v, log_v)))
     slope, n = p * v - q * u, p + q
+    # The odds fall as exp(-s).  Of p s + n log(u exp(-s) + v) the smaller of u and v is what is known to all digits.
+    few, way = jnp.minimum(u, v), jnp.where(u < v, -1.0, 1.0).astype(u.dtype)
 
     def exponent(s: jax.Array) -> jax.Array:
-        w = u * jnp.expm1(-s)
-        far = w < -0.5
-        near = log1p_minus(jnp.where(far, 0.0, w))
-        bend = jnp.where(far, jnp.log(jnp.where(far, v + u * jnp.exp(-s), 1.0)) - w, near)
-        return slope * s + n * (u * expm1_minus(-s) + bend)
+        t = way * s
+        w = few * jnp.expm1(t)
+        far = jnp.abs(w) > 0.5
+        of_near = few * expm1_minus(t) + log1p_minus(jnp.where(far, 0.0, w))
+        of_far = jnp.log1p(jnp.where(far, w, 0.0)) - few * t
+        return slope * s + n * jnp.where(far, of_far, of_near)
 
     total = jnp.logaddexp(log_integral(exponent, width), -exponent(width) - jnp.log(p))
-    tail = log_beta_density(a, b, x_in, rest_in) + log_x + log_rest + total
+    tail = log_binomial(a, b, x) + jnp.log(a) + jnp.log(b / n) + total
     log_p, log_q = _both(tail, lower)
     return (
         jnp.where(inside, log_p, jnp.where(zero, -jnp.inf, 0.0)),
@@ -121,12 +128,15 @@ def log_beta_tails(a: Any, b: Any, x: Any, rest: Any) -> tuple[jax.Array, jax.Ar
     )
 
 
-def _beta_window(a: jax.Array, b: jax.Array, x: jax.Array, rest: jax.Array) -> jax.Array:
+def _beta_window(a: jax.Array, b: jax.Array, x: jax.Array, rest: jax.Array, log_rest: jax.Array) -> jax.Array:
     d, tiny = depth(x.dtype), jnp.finfo(x.dtype).tiny
-    log_rest = jnp.log(rest)
     n = a + b
     slope = a * rest - b * x
     linear = jnp.where(slope > 0, d / jnp.maximum(slope, 4 * d * tiny), jnp.inf)
-    quadratic = jnp.sqrt(2 * d / (n * x * rest))
     width = jnp.minimum(jnp.minimum(linear, (d - n * log_rest) / a), d - log_rest)
-    return jnp.where(quadratic < 0.6, jnp.minimum(width, quadratic * math.exp(0.5)), width)
+    quadratic = jnp.sqrt(2 * d / jnp.maximum(n * x * rest, tiny))
+    width = jnp.where(quadratic < 0.6, jnp.minimum(width, quadratic * math.exp(0.5)), width)
+    for _ in range(6):  # down towards where n log(1 + rest (exp(s) - 1)) - b s, the exponent, is d
+        log_growth = jnp.minimum((d + b * width) / n, d)
+        width = jnp.minimum(width, jnp.logaddexp(0.0, jnp.log(jnp.expm1(log_growth)) - log_rest))
+    return width

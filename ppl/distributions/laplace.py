@@ -11,12 +11,13 @@ import numpy as np
 
 from storax import supports
 from storax.distributions.base import Distribution, promote
+from storax.distributions.location_scale import LocationScale
 from storax.distributions.special import probability, quotient, standardize
 from storax.rules import custom_rule
 from storax.supports import Support
 
 
-class Laplace(Distribution):
+class Laplace(LocationScale):
     """The double exponential distribution.
 
     Args:
@@ -27,51 +28,29 @@ class Laplace(Distribution):
     8.0
     """
 
-    loc: Any = 0.0
-    scale: Any = 1.0
+    standard_variance: ClassVar[float] = 2.0
+    standard_entropy: ClassVar[float] = 1 + math.log(2.0)
 
-    parameters: ClassVar[dict[str, Support]] = {"loc": supports.real, "scale": supports.positive}
-    support: ClassVar[Support] = supports.real
+    @staticmethod
+    def _draw(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+        return jax.random.laplace(key, shape, dtype)
 
-    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
-        noise, loc, scale = promote(
-            jax.random.laplace(key, (*shape, *self.batch_shape), self.dtype), self.loc, self.scale
-        )
-        return loc + scale * noise
+    @staticmethod
+    def _standard(x: jax.Array, loc: jax.Array, scale: jax.Array) -> jax.Array:
+        return quotient(x - loc, scale)
 
-    def log_prob(self, value: Any) -> jax.Array:
-        x, loc, scale = promote(value, self.loc, self.scale)
-        return -jnp.abs(quotient(x - loc, scale)) - jnp.log(scale) - math.log(2.0)
+    @staticmethod
+    def _log_density(z: jax.Array) -> jax.Array:
+        return -jnp.abs(z) - math.log(2.0)
 
-    def log_cdf(self, value: Any) -> jax.Array:
-        return _log_laplace_cdf(standardize(*promote(value, self.loc, self.scale)))
+    @staticmethod
+    def _log_cdf(z: jax.Array) -> jax.Array:
+        return jnp.where(z < 0, z - math.log(2.0), jnp.log1p(-0.5 * jnp.exp(-jnp.abs(z))))
 
-    def log_survival(self, value: Any) -> jax.Array:
-        return _log_laplace_cdf(-standardize(*promote(value, self.loc, self.scale)))
-
-    @property
-    def mean(self) -> jax.Array:
-        return jnp.broadcast_to(promote(self.loc)[0], self.shape)
-
-    @property
-    def variance(self) -> jax.Array:
-        return jnp.broadcast_to(2 * jnp.square(promote(self.scale)[0]), self.shape)
-
-    def icdf(self, q: Any) -> jax.Array:
-        q, loc, scale = promote(q, self.loc, self.scale)
+    @staticmethod
+    def _quantile(q: jax.Array) -> jax.Array:
         low = q < 0.5
-        return loc + scale * jnp.where(low, jnp.log(2 * jnp.where(low, q, 0.5)), -jnp.log(2 * (1 - q)))
-
-    @property
-    def mode(self) -> jax.Array:
-        return self.mean
-
-    def entropy(self) -> jax.Array:
-        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + (1 + math.log(2.0)), self.shape)
-
-
-def _log_laplace_cdf(z: jax.Array) -> jax.Array:
-    return jnp.where(z < 0, z - math.log(2.0), jnp.log1p(-0.5 * jnp.exp(-jnp.abs(z))))
+        return jnp.where(low, jnp.log(2 * jnp.where(low, q, 0.5)), -jnp.log(2 * (1 - q)))
 
 
 class AsymmetricLaplace(Distribution):
@@ -157,7 +136,7 @@ def _log_side(z_near: jax.Array, z_far: jax.Array, near: jax.Array, far: jax.Arr
     return jnp.where(below, z_near - jnp.log1p(far / near), of_far)
 
 
-class SoftLaplace(Distribution):
+class SoftLaplace(LocationScale):
     """A Laplace distribution with a smooth top: the hyperbolic secant distribution.
 
     Its density is 2 / (pi scale (exp(z) + exp(-z))) at z = (x - loc) / scale.
@@ -170,48 +149,32 @@ class SoftLaplace(Distribution):
     1.0
     """
 
-    loc: Any = 0.0
-    scale: Any = 1.0
+    standard_variance: ClassVar[float] = np.pi**2 / 4
+    standard_entropy: ClassVar[float] = math.log(2 * np.pi)
 
-    parameters: ClassVar[dict[str, Support]] = {"loc": supports.real, "scale": supports.positive}
-    support: ClassVar[Support] = supports.real
+    @staticmethod
+    def _draw(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+        info = jnp.finfo(dtype)
+        u = jax.random.uniform(key, shape, dtype, minval=info.tiny)
+        return SoftLaplace._quantile(jnp.clip(u, info.tiny, 1 - info.epsneg))
 
-    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
-        info = jnp.finfo(self.dtype)
-        u = jax.random.uniform(key, (*shape, *self.batch_shape), self.dtype, minval=info.tiny)
-        return self.icdf(jnp.clip(u, info.tiny, 1 - info.epsneg))
+    @staticmethod
+    def _log_density(z: jax.Array) -> jax.Array:
+        return math.log(2 / np.pi) - log_two_cosh(z)
 
-    def log_prob(self, value: Any) -> jax.Array:
-        x, loc, scale = promote(value, self.loc, self.scale)
-        z = standardize(x, loc, scale)
-        return math.log(2 / np.pi) - jnp.log(scale) - log_two_cosh(z)
+    @staticmethod
+    def _log_cdf(z: jax.Array) -> jax.Array:
+        """log(2 arctan(exp(z)) / pi)."""
+        low, far = z < 0, z < -20
+        of_low = jnp.log(jnp.arctan(jnp.exp(jnp.where(low & ~far, z, -1.0))) * (2 / np.pi))
+        of_high = jnp.log1p(-(2 / np.pi) * jnp.arctan(jnp.exp(-jnp.where(low, 1.0, z))))
+        return jnp.where(far, z + math.log(2 / np.pi), jnp.where(low, of_low, of_high))
 
-    def log_cdf(self, value: Any) -> jax.Array:
-        return _log_arctan_exp(standardize(*promote(value, self.loc, self.scale)))
-
-    def log_survival(self, value: Any) -> jax.Array:
-        return _log_arctan_exp(-standardize(*promote(value, self.loc, self.scale)))
-
-    def icdf(self, q: Any) -> jax.Array:
-        q, loc, scale = promote(q, self.loc, self.scale)
+    @staticmethod
+    def _quantile(q: jax.Array) -> jax.Array:
         low = q < 0.5
         tail = jnp.log(jnp.tan(0.5 * np.pi * probability(jnp.where(low, q, 1 - q))))
-        return loc + scale * jnp.where(low, tail, -tail)
-
-    @property
-    def mean(self) -> jax.Array:
-        return jnp.broadcast_to(promote(self.loc)[0], self.shape)
-
-    @property
-    def variance(self) -> jax.Array:
-        return jnp.broadcast_to(jnp.square(0.5 * np.pi * promote(self.scale)[0]), self.shape)
-
-    @property
-    def mode(self) -> jax.Array:
-        return self.mean
-
-    def entropy(self) -> jax.Array:
-        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + math.log(2 * np.pi), self.shape)
+        return jnp.where(low, tail, -tail)
 
 
 @custom_rule
@@ -228,11 +191,3 @@ def log_two_cosh(z: Any) -> jax.Array:
 def _(primals: Any, tangents: Any) -> Any:
     (z,) = primals
     return log_two_cosh(z), jnp.where(jnp.isinf(z), 0.0, jnp.tanh(z)) * tangents[0]
-
-
-def _log_arctan_exp(z: jax.Array) -> jax.Array:
-    """log(2 arctan(exp(z)) / pi)."""
-    low, far = z < 0, z < -20
-    of_low = jnp.log(jnp.arctan(jnp.exp(jnp.where(low & ~far, z, -1.0))) * (2 / np.pi))
-    of_high = jnp.log1p(-(2 / np.pi) * jnp.arctan(jnp.exp(-jnp.where(low, 1.0, z))))
-    return jnp.where(far, z + math.log(2 / np.pi), jnp.where(low, of_low, of_high))

@@ -10,12 +10,12 @@ import numpy as np
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
-from storax.distributions.special import quotient, standardize
+from storax.distributions.location_scale import LocationScale
 from storax.rules import custom_rule
 from storax.supports import Support
 
 
-class Logistic(Distribution):
+class Logistic(LocationScale):
     """The distribution whose cdf is the sigmoid function.
 
     Args:
@@ -26,47 +26,24 @@ class Logistic(Distribution):
     -120.0
     """
 
-    loc: Any = 0.0
-    scale: Any = 1.0
+    standard_variance: ClassVar[float] = np.pi**2 / 3
+    standard_entropy: ClassVar[float] = 2.0
 
-    parameters: ClassVar[dict[str, Support]] = {"loc": supports.real, "scale": supports.positive}
-    support: ClassVar[Support] = supports.real
+    @staticmethod
+    def _draw(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+        return jax.random.logistic(key, shape, dtype)
 
-    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
-        noise, loc, scale = promote(
-            jax.random.logistic(key, (*shape, *self.batch_shape), self.dtype), self.loc, self.scale
-        )
-        return loc + scale * noise
+    @staticmethod
+    def _log_density(z: jax.Array) -> jax.Array:
+        return log_logistic(z)
 
-    def log_prob(self, value: Any) -> jax.Array:
-        x, loc, scale = promote(value, self.loc, self.scale)
-        infinite = jnp.isinf(x)
-        return within(~infinite, _log_density(quotient(jnp.where(infinite, loc, x) - loc, scale)) - jnp.log(scale))
+    @staticmethod
+    def _log_cdf(z: jax.Array) -> jax.Array:
+        return -jax.nn.softplus(-z)
 
-    def log_cdf(self, value: Any) -> jax.Array:
-        return -jax.nn.softplus(-standardize(*promote(value, self.loc, self.scale)))
-
-    def log_survival(self, value: Any) -> jax.Array:
-        return -jax.nn.softplus(standardize(*promote(value, self.loc, self.scale)))
-
-    def icdf(self, q: Any) -> jax.Array:
-        q, loc, scale = promote(q, self.loc, self.scale)
-        return loc + scale * logit(q)
-
-    @property
-    def mean(self) -> jax.Array:
-        return jnp.broadcast_to(promote(self.loc)[0], self.shape)
-
-    @property
-    def variance(self) -> jax.Array:
-        return jnp.broadcast_to(jnp.square(promote(self.scale)[0] * np.pi) / 3, self.shape)
-
-    @property
-    def mode(self) -> jax.Array:
-        return self.mean
-
-    def entropy(self) -> jax.Array:
-        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + 2.0, self.shape)
+    @staticmethod
+    def _quantile(q: jax.Array) -> jax.Array:
+        return logit(q)
 
 
 class LogLogistic(Distribution):
@@ -97,7 +74,7 @@ class LogLogistic(Distribution):
         x, scale, c = promote(value, self.scale, self.concentration)
         inside = ~((x <= 0) | (x == jnp.inf))
         x = jnp.where(inside, x, 1.0)
-        return within(inside, _log_density(c * _log_ratio(x, scale)) + jnp.log(c) - jnp.log(x))
+        return within(inside, log_logistic(c * _log_ratio(x, scale)) + jnp.log(c) - jnp.log(x))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return -jax.nn.softplus(-self._score(value))
@@ -157,16 +134,16 @@ def logit(q: Any) -> jax.Array:
 
 
 @custom_rule
-def _log_density(z: jax.Array) -> jax.Array:
+def log_logistic(z: jax.Array) -> jax.Array:
     """-log(1 + e^z) - log(1 + e^-z)."""
     y = jnp.abs(z)
     return -y - 2 * jnp.log1p(jnp.exp(-y))
 
 
-@_log_density.defjvp
+@log_logistic.defjvp
 def _(primals: Any, tangents: Any) -> Any:
     (z,) = primals
-    return _log_density(z), -jnp.tanh(0.5 * z) * tangents[0]
+    return log_logistic(z), -jnp.tanh(0.5 * z) * tangents[0]
 
 
 def _log_ratio(x: jax.Array, scale: jax.Array) -> jax.Array:

@@ -16,7 +16,6 @@ from storax.distributions.base import Distribution, is_known
 from storax.distributions.categorical import Categorical
 from storax.distributions.derived import refuse_mask, support_of_shapes
 from storax.distributions.pieces import along_path, logsumexp, quantile
-from storax.distributions.special import safe_log
 from storax.errors import ArgumentTypeError, ParameterError, ShapeError
 from storax.supports import Support
 
@@ -96,11 +95,7 @@ class Mixed(Distribution):
         """`[size, 1, ..., *batch]` with `ndim` axes after the first, `event` of them at the end."""
         mixing = self.mixing_distribution
         if isinstance(mixing, Categorical):
-            if mixing.logits is not None:
-                table = jax.nn.log_softmax(jnp.asarray(mixing.logits), -1)
-            else:
-                table = safe_log(jnp.asarray(mixing.probs))
-            table = jnp.moveaxis(table, -1, 0)
+            table = jnp.moveaxis(mixing._table(), -1, 0)
         else:
             table = mixing.log_prob(jnp.arange(self.size).reshape(-1, *(1,) * len(mixing.batch_shape)))
         front = ndim - event - (table.ndim - 1)

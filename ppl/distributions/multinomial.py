@@ -11,11 +11,13 @@ from jax import lax
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
-from storax.distributions.binomial import binomial_draws
-from storax.distributions.chances import check_one_given, pass_nan
-from storax.distributions.masses import log_multinomial, log_urn
+from storax.distributions.beta_binomial import log_beta_binomial
+from storax.distributions.binomial import binomial_draws, log_binomial_of
+from storax.distributions.chances import Chances, check_one_given, pass_nan
+from storax.distributions.masses import log_multinomial, log_negative_binomial, log_peak, log_poisson, log_urn
 from storax.distributions.searching import as_count
 from storax.distributions.special import safe_log
+from storax.distributions.summing import mean_loss
 from storax.supports import Support
 
 
@@ -48,7 +50,8 @@ class CountsOfKinds(Distribution):
 
     def _inside(self, value: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Are the counts inside; they, or others that are; and their total: one batch shape for all."""
-        (x,), (n,) = promote(value), promote(self._total)
+        (x,) = promote(value)
+        n = promote(self._total)[0].astype(x.dtype)
         inside = ((x >= 0) & (jnp.floor(x) == x)).all(-1) & (x.sum(-1) == promote(x[..., 0], n)[1])
         n = jnp.broadcast_to(promote(inside, n)[1], inside.shape)
         of_first = jnp.arange(x.shape[-1]) == 0
@@ -106,7 +109,8 @@ class Multinomial(CountsOfKinds):
         log_p = safe_log(self._shares) if self.logits is None else log_softmax(self.logits)
         inside, x, n = self._inside(promote(value, log_p)[0])
         x, p, log_p = promote(x, self._shares, log_p)
-        return pass_nan(promote(value)[0].sum(-1), within(inside, log_multinomial(x, n, p, log_p)))
+        score = pass_nan(promote(value)[0].sum(-1), within(inside, log_multinomial(x, n, p, log_p)))
+        return self._or_nan(score, names=["total_count"])  # traced probabilities may be off 1 by their rounding
 
     @property
     def variance(self) -> jax.Array:
@@ -116,6 +120,38 @@ class Multinomial(CountsOfKinds):
     @property
     def covariance(self) -> jax.Array:
         return _covariance(self.variance, self._shares, self.total_count, 1.0)
+
+    @property
+    def mode(self) -> jax.Array:
+        """From counts that no mode is below, every other trial goes where it is likeliest (Finucan 1964)."""
+        p, n = promote(self._shares, jnp.expand_dims(promote(self.total_count)[0], -1))
+        least = jnp.maximum(jnp.floor(n * p - 1) + 1, 0.0)
+        kinds = jnp.arange(p.shape[-1]).reshape((1,) * (least.ndim - 1) + (-1,))
+
+        def better(state: Any) -> Any:
+            i, counts = state
+            gap = n - counts.sum(-1, keepdims=True)
+            gain, loss = p / (counts + 1), jnp.where(counts > 0, p / counts, jnp.inf)
+            step = jnp.where(kinds == jnp.argmax(gain, -1, keepdims=True), 1.0, 0.0)
+            back = jnp.where(kinds == jnp.argmin(loss, -1, keepdims=True), 1.0, 0.0)
+            return i + 1, counts + jnp.where(gap > 0, step, jnp.where(gap < 0, -back, 0.0))
+
+        def unfinished(state: Any) -> Any:  # floats beyond 2^24 may never sum to n
+            i, counts = state
+            return (i < 2 * kinds.size) & (counts.sum(-1, keepdims=True) != n).any()
+
+        return as_count(lax.while_loop(unfinished, better, (0, least))[1], self.dtype)
+
+    def entropy(self) -> jax.Array:
+        """Of what `log_multinomial` adds up for each count the mean is a sum over that count alone, a binomial one."""
+        p, n = promote(self._shares, jnp.expand_dims(promote(self.total_count)[0], -1))
+        chances = Chances.of(p)
+        each = mean_loss(log_binomial_of, _log_poisson_part, 0.0, n, n * p, n * p * chances.q, True, n, *chances)
+        return jnp.broadcast_to((each.sum(-1, keepdims=True) + log_peak(n))[..., 0], self.batch_shape)
+
+
+def _log_poisson_part(k: jax.Array, n: jax.Array, p: jax.Array, *_: jax.Array) -> jax.Array:
+    return log_poisson(k, n * p)
 
 
 class DirichletMultinomial(CountsOfKinds):
@@ -160,7 +196,7 @@ class DirichletMultinomial(CountsOfKinds):
     def log_prob(self, value: Any) -> jax.Array:
         inside, x, _ = self._inside(promote(value, self.concentration)[0])
         x, a = promote(x, self.concentration)
-        return pass_nan(promote(value)[0].sum(-1), within(inside, log_urn(x, a)))
+        return self._or_nan(pass_nan(promote(value)[0].sum(-1), within(inside, log_urn(x, a))))
 
     def _excess(self) -> jax.Array:
         """The variance over that of independent trials, with an axis for the kinds."""
@@ -175,6 +211,19 @@ class DirichletMultinomial(CountsOfKinds):
     @property
     def covariance(self) -> jax.Array:
         return _covariance(self.variance, self._shares, self.total_count, self._excess())
+
+    def entropy(self) -> jax.Array:
+        """As that of `Multinomial`, of negative binomial masses and beta-binomial counts."""
+        a, n = promote(self.concentration, jnp.expand_dims(promote(self.total_count)[0], -1))
+        b = a.sum(-1, keepdims=True) - a
+        concave = (a >= 1) & (b >= 1)
+        each = mean_loss(log_beta_binomial, _log_urn_part, 0.0, n, self.mean, self.variance, concave, a, b, n)
+        whole = log_negative_binomial(n, a + b, Chances.of_odds(n, a + b))
+        return jnp.broadcast_to((each.sum(-1) + whole[..., 0]), self.batch_shape)
+
+
+def _log_urn_part(k: jax.Array, a: jax.Array, b: jax.Array, n: jax.Array) -> jax.Array:
+    return log_negative_binomial(k, a, Chances.of_odds(n, a + b))
 
 
 def _covariance(variance: jax.Array, p: jax.Array, n: Any, excess: Any) -> jax.Array:

@@ -11,11 +11,12 @@ import jax.numpy as jnp
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.chances import Chances, check_one_given, pass_nan
-from storax.distributions.count_tails import log_betainc
 from storax.distributions.geometric import refuse
+from storax.distributions.incomplete import log_beta_tails
 from storax.distributions.masses import log_negative_binomial
 from storax.distributions.poisson import poisson_draws
 from storax.distributions.searching import as_count, quantile
+from storax.distributions.summing import entropy
 from storax.errors import ParameterError
 from storax.supports import Support
 
@@ -46,7 +47,8 @@ class FailuresFirst(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, size, chances = self._chances.beside(value, self._size)
         inside = (x >= 0) & (x < jnp.inf) & (jnp.floor(x) == x)
-        return pass_nan(x, within(inside, log_negative_binomial(jnp.where(inside, x, 0.0), size, chances)))
+        score = within(inside, log_negative_binomial(jnp.where(inside, x, 0.0), size, chances))
+        return self._or_nan(pass_nan(x, score), chances.log_q > -jnp.inf)
 
     def log_cdf(self, value: Any) -> jax.Array:
         return self._tail(value, upper=False)
@@ -61,7 +63,7 @@ class FailuresFirst(Distribution):
         k = jnp.where(inside, jnp.floor(x), 0.0)
         safe = Chances(*(jnp.where(possible, y, z) for y, z in zip(chances, Chances.of(0.5), strict=True)))
         # P(X > k) = I_p(k + 1, size)
-        score = log_betainc(k + 1, size, safe) if upper else log_betainc(size, k + 1, safe.flip())
+        score = log_beta_tails(k + 1, size, safe)[0 if upper else 1]
         return pass_nan(x, jnp.where(inside & possible, score, jnp.where((x < 0) == upper, 0.0, -jnp.inf)))
 
     def icdf(self, q: Any) -> jax.Array:
@@ -82,11 +84,19 @@ class FailuresFirst(Distribution):
         size, chances = self._chances.beside(self._size)
         return as_count(jnp.floor(jnp.maximum(size - 1, 0.0) * (chances.p / chances.q)), self.dtype)
 
+    def entropy(self) -> jax.Array:
+        """A sum: of many terms, where the size is small and the mean is large."""
+        size, chances = self._chances.beside(self._size)
+        mean = size * (chances.p / chances.q)
+        return entropy(_log_mass, 0.0, jnp.inf, mean, mean / chances.q, True, size, *chances)
+
+
+def _log_mass(k: jax.Array, size: jax.Array, *chances: jax.Array) -> jax.Array:
+    return log_negative_binomial(k, size, Chances(*chances))
+
 
 class NegativeBinomial(FailuresFirst):
     """Successes before the failure number total_count, as in NumPyro: the mean is total_count times the odds.
-
-    Its distribution function, a continued fraction, is accurate up to counts of 1e8.
 
     Args:
         total_count: of failures, positive; it need not be whole.

@@ -12,11 +12,12 @@ from jax.scipy.special import erf, erfc, erfinv, ndtri
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
+from storax.distributions.location_scale import LocationScale
 from storax.distributions.special import HALF_LOG_TWO_PI, log_ndtr, probability, quotient, safe_log, standardize
 from storax.supports import Support
 
 
-class Normal(Distribution):
+class Normal(LocationScale):
     """The normal distribution.
 
     Args:
@@ -27,46 +28,28 @@ class Normal(Distribution):
     True
     """
 
-    loc: Any = 0.0
-    scale: Any = 1.0
+    standard_variance: ClassVar[float] = 1.0
+    standard_entropy: ClassVar[float] = 0.5 + HALF_LOG_TWO_PI
 
-    parameters: ClassVar[dict[str, Support]] = {"loc": supports.real, "scale": supports.positive}
-    support: ClassVar[Support] = supports.real
+    @staticmethod
+    def _draw(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+        return jax.random.normal(key, shape, dtype)
 
-    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
-        noise, loc, scale = promote(
-            jax.random.normal(key, (*shape, *self.batch_shape), self.dtype), self.loc, self.scale
-        )
-        return loc + scale * noise
+    @staticmethod
+    def _standard(x: jax.Array, loc: jax.Array, scale: jax.Array) -> jax.Array:
+        return quotient(x - loc, scale)
 
-    def log_prob(self, value: Any) -> jax.Array:
-        x, loc, scale = promote(value, self.loc, self.scale)
-        return -0.5 * jnp.square(quotient(x - loc, scale)) - jnp.log(scale) - HALF_LOG_TWO_PI
+    @staticmethod
+    def _log_density(z: jax.Array) -> jax.Array:
+        return -0.5 * jnp.square(z) - HALF_LOG_TWO_PI
 
-    def log_cdf(self, value: Any) -> jax.Array:
-        return log_ndtr(standardize(*promote(value, self.loc, self.scale)))
+    @staticmethod
+    def _log_cdf(z: jax.Array) -> jax.Array:
+        return log_ndtr(z)
 
-    def log_survival(self, value: Any) -> jax.Array:
-        return log_ndtr(-standardize(*promote(value, self.loc, self.scale)))
-
-    @property
-    def mean(self) -> jax.Array:
-        return jnp.broadcast_to(promote(self.loc)[0], self.shape)
-
-    @property
-    def variance(self) -> jax.Array:
-        return jnp.broadcast_to(jnp.square(promote(self.scale)[0]), self.shape)
-
-    def icdf(self, q: Any) -> jax.Array:
-        q, loc, scale = promote(q, self.loc, self.scale)
-        return loc + scale * normal_quantile(q)
-
-    @property
-    def mode(self) -> jax.Array:
-        return self.mean
-
-    def entropy(self) -> jax.Array:
-        return jnp.broadcast_to(jnp.log(promote(self.scale)[0]) + (0.5 + HALF_LOG_TWO_PI), self.shape)
+    @staticmethod
+    def _quantile(q: jax.Array) -> jax.Array:
+        return normal_quantile(q)
 
 
 class LogNormal(Distribution):

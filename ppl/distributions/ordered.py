@@ -59,6 +59,7 @@ class Ordered(Choice):
 
     def _table(self) -> jax.Array:
         edges, gaps = self._edges()
+        edges = jnp.where((gaps > 0).all(-1, keepdims=True), edges, jnp.nan)  # in order?
         first, last = self._log_noise_cdf(edges[..., :1]), self._log_noise_cdf(-edges[..., -1:])
         return jnp.concatenate([first, self._log_noise_between(edges[..., :-1], gaps), last], edges.ndim - 1)
 

@@ -151,7 +151,7 @@ class GeneralizedPareto(Distribution):
         d, k = jnp.where(far, distance, 1.0), jnp.where(far, c, 1.0)
         log_total = jnp.log(d + scale / k) + jnp.log(k)  # scale + c distance, which may overflow
         of_far = -log_total - quotient(log_total - jnp.log(scale), k)
-        return within(inside, jnp.where(far, of_far, of_near))
+        return self._or_nan(within(inside, jnp.where(far, of_far, of_near)))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return log1mexp(-self.log_survival(value))

@@ -12,6 +12,7 @@ from jax import lax
 
 from storax import supports
 from storax.distributions.base import Distribution, promote
+from storax.distributions.searching import as_count, refuse_no_probability
 from storax.distributions.special import log1mexp, safe_log
 from storax.errors import NotMeasurable
 from storax.ordinals import smallest
@@ -93,9 +94,11 @@ def quantile(
     Gradients are those of the implicit function (Figurnov et al. 2018), -dF/dtheta / p.
 
     Args:
-        q: in [0, 1].
+        q: in [0, 1]; of counts, and of another q of theirs, as in `searching.quantile`.
         functions: quicker stand-ins of `log_cdf` and `log_survival` for the search.
     """
+    if d.is_discrete:
+        refuse_no_probability(d, q)
     q, _ = promote(q, jnp.zeros(d.batch_shape))
     q = jnp.broadcast_to(q, jnp.broadcast_shapes(q.shape, d.batch_shape))
     inner = (q > 0) & (q < 1)
@@ -113,7 +116,8 @@ def quantile(
         x = lax.stop_gradient(x)
         tail = jnp.where(lower, d.log_cdf(x), d.log_survival(x))
         x = jnp.clip(along_path(x, tail, d.log_prob(x), lower, jnp.where(lower, log_p, log_rest)), low, high)
-    return jnp.where(inner, x, jnp.where(q == 0, low, jnp.where(q == 1, high, jnp.nan)))
+    x = jnp.where(inner, x, jnp.where(q == 0, low, jnp.where(q == 1, high, jnp.nan)))
+    return as_count(x, d.dtype) if d.is_discrete else x
 
 
 def along_path(x: Any, tail: Any, log_p: Any, lower: Any, target: Any = None) -> jax.Array:

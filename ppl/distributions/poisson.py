@@ -6,13 +6,15 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.chances import pass_nan
-from storax.distributions.count_tails import log_poisson_tails
+from storax.distributions.incomplete import log_gamma_tails
 from storax.distributions.masses import log_poisson
 from storax.distributions.searching import as_count, quantile
+from storax.distributions.summing import entropy
 from storax.supports import Support
 
 
@@ -54,7 +56,8 @@ class Poisson(Distribution):
     def _tail(self, value: Any, upper: bool) -> jax.Array:
         x, rate = promote(value, self.rate)
         sure = (x < 0) | (x == jnp.inf) | (rate == 0) | jnp.isnan(x)
-        score = log_poisson_tails(jnp.where(sure, 0.0, jnp.floor(x)), jnp.where(sure, 1.0, rate))[int(upper)]
+        k = lax.stop_gradient(jnp.where(sure, 0.0, jnp.floor(x)))
+        score = log_gamma_tails(k + 1, jnp.where(sure, 1.0, rate))[0 if upper else 1]  # P(X > k) = P(k + 1, rate)
         return pass_nan(x, jnp.where(sure, jnp.where((x < 0) == upper, 0.0, -jnp.inf), score))
 
     def icdf(self, q: Any) -> jax.Array:
@@ -71,6 +74,10 @@ class Poisson(Distribution):
     @property
     def mode(self) -> jax.Array:
         return as_count(jnp.floor(promote(self.rate)[0]), self.dtype)
+
+    def entropy(self) -> jax.Array:
+        (rate,) = promote(self.rate)
+        return entropy(log_poisson, 0.0, jnp.inf, rate, rate, True, rate)
 
 
 def poisson_draws(key: jax.Array, rate: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:

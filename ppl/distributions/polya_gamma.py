@@ -75,7 +75,7 @@ class PolyaGamma(Distribution):
         factor = jnp.where(x < near, quotient(end, jnp.where(x < near, x, 1.0)), x / end)
         density = _log_density(near, h)
         density = jnp.where(x == near, density, factor * lax.stop_gradient(density))
-        return within(inside, density + h * log_cosh - 0.5 * jnp.square(z) * x)
+        return self._or_nan(within(inside, density + h * log_cosh - 0.5 * jnp.square(z) * x))
 
     @property
     def mean(self) -> jax.Array:

@@ -13,7 +13,8 @@ from storax.distributions.bounded import check_below
 from storax.distributions.gamma import probability
 from storax.distributions.pareto import Pareto
 from storax.distributions.small import expm1_over, log1p_over, log_ratio
-from storax.distributions.special import log1mexp, safe_log
+from storax.distributions.special import afresh, log1mexp, safe_log
+from storax.rules import custom_rule
 from storax.supports import Support
 
 
@@ -50,15 +51,7 @@ class PowerLaw(Distribution):
 
     def log_prob(self, value: Any) -> jax.Array:
         x, alpha, low, high = promote(value, self.alpha, self.low, self.high)
-        inside = ~((x < low) | (x > high))
-        x = jnp.where(inside, x, low)
-        width = log_ratio(high, low)
-        # From the end where most of it is, so that nothing large is subtracted from something large.
-        up = alpha > -1
-        near = jnp.where(up, high, low)
-        fall = alpha * log_ratio(x, near)
-        steep = jnp.where(up, alpha + 1, -(alpha + 1))
-        return within(inside, fall - jnp.log(near) - jnp.log(width) - _log_mean_exp(steep * width))
+        return self._or_nan(_log_power_law(x, alpha, low, high), low < high)
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, alpha, low, high = promote(value, self.alpha, self.low, self.high)
@@ -169,6 +162,39 @@ class LowerTruncatedPowerLaw(Distribution):
 
     def entropy(self) -> jax.Array:
         return self.pareto.entropy()
+
+
+@custom_rule
+def _log_power_law(x: jax.Array, alpha: jax.Array, low: jax.Array, high: jax.Array) -> jax.Array:
+    """The log density; -inf without a gradient outside."""
+    return _power_law_parts(x, alpha, low, high)[0]
+
+
+def _power_law_parts(x: jax.Array, alpha: jax.Array, low: jax.Array, high: jax.Array) -> tuple[jax.Array, ...]:
+    """The log density, is x inside, log(x / near) and the log density at `near`, the end where most of it is: from
+    there nothing large is subtracted from something large."""
+    inside = ~((x < low) | (x > high))
+    width = log_ratio(high, low)
+    up = alpha > -1
+    near = jnp.where(up, high, low)
+    steep = jnp.where(up, alpha + 1, -(alpha + 1))
+    at_near = -jnp.log(near) - jnp.log(width) - _log_mean_exp(steep * width)
+    log_z = log_ratio(jnp.where(inside, x, near), near)
+    return within(inside, at_near + alpha * log_z), inside, log_z, at_near
+
+
+@_log_power_law.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    """The slope by an end is the density there: of log x^alpha less the log of its integral."""
+    x, alpha, low, high = (afresh(y) for y in primals)
+    dx, dalpha, dlow, dhigh = tangents
+    _, inside, log_z, at_near = _power_law_parts(x, alpha, low, high)
+    up, gap = alpha > -1, alpha * log_ratio(high, low)
+    at_low, at_high = jnp.exp(at_near - jnp.where(up, gap, 0.0)), jnp.exp(at_near + jnp.where(up, 0.0, gap))
+    by_alpha = jax.jvp(lambda alpha: _power_law_parts(low, alpha, low, high)[3], (alpha,), (jnp.ones_like(alpha),))[1]
+    fixed = at_low * dlow - at_high * dhigh + by_alpha * dalpha
+    change = alpha / jnp.where(inside, x, low) * dx + log_z * dalpha + fixed
+    return _log_power_law(*primals), jnp.where(inside, change, 0.0)
 
 
 def _log_mean_exp(v: jax.Array) -> jax.Array:

@@ -13,10 +13,10 @@ from jax.scipy.special import i0e, i1e
 
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
-from storax.distributions.bessel import log_i0e
+from storax.distributions.bessel import log_i0e, one_minus_ratio
 from storax.distributions.gamma import positive_float
-from storax.distributions.quadrature import depth, log_integral
-from storax.distributions.quantiles import quantile
+from storax.distributions.quadrature import depth, gauss_rule, log_integral
+from storax.distributions.quantiles import increasing_root, quantile
 from storax.distributions.special import log1mexp, safe_log
 from storax.supports import Support
 
@@ -54,7 +54,7 @@ class Rice(Distribution):
         x, nu, sigma = promote(value, self.nu, self.sigma)
         inside = ~((x < 0) | (x == jnp.inf))
         z = jnp.where(inside, x, 1.0) / sigma
-        return within(inside, _log_density(z, nu / sigma) - jnp.log(sigma))
+        return self._or_nan(within(inside, _log_density(z, nu / sigma) - jnp.log(sigma)))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return self._tails(value)[0]
@@ -106,6 +106,28 @@ class Rice(Distribution):
             series = u * (c + series)
         direct = 2 + jnp.square(b) - jnp.square(self.mean / sigma)
         return jnp.square(sigma) * jnp.where(large, 1 - series, direct)
+
+    @property
+    def mode(self) -> jax.Array:
+        """The one root of z - 1 / z = b I_1(b z) / I_0(b z), at z = x / sigma and b = nu / sigma."""
+        nu, sigma = promote(self.nu, self.sigma)
+        b = nu / sigma
+
+        def slope(z: jax.Array) -> jax.Array:
+            return (z - b) - 1 / z + b * one_minus_ratio(z * b)
+
+        return sigma * increasing_root(slope, jnp.zeros_like(b), 1.0, b + 2)
+
+    def entropy(self) -> jax.Array:
+        """Gauss's rule, in the root of z: z log z is all that is not smooth at 0."""
+        nu, sigma = promote(self.nu, self.sigma)
+        b = nu / sigma
+        reach = 6.0 if b.dtype == jnp.float32 else 10.0
+        low = lax.stop_gradient(jnp.sqrt(jnp.maximum(b - reach, 0.0)))
+        width = lax.stop_gradient(jnp.sqrt(b + reach)) - low
+        root, weight = gauss_rule(low, width, 96)
+        log_p = _log_density(jnp.square(root), b[..., None])
+        return -(2 * width[..., None] * root * weight * jnp.exp(log_p) * log_p).sum(-1) + jnp.log(sigma)
 
 
 def _log_density(z: jax.Array, b: jax.Array) -> jax.Array:

@@ -40,8 +40,7 @@ def quantile(d: Distribution, q: Any, low: Any, high: Any = None) -> jax.Array:
         ParameterError: q is known, and no probability: not in [0, 1], or nan.  No integer says "not a number": where
             such a q is traced the answer is the smallest integer of the type.
     """
-    if is_known(q):
-        refuse_outside(f"{d.name}.icdf", "q", q, supports.unit_interval)
+    refuse_no_probability(d, q)
     q = lax.stop_gradient(promote(q)[0])
     d = lax.stop_gradient(d)
     info = jnp.iinfo(jnp.result_type(int))
@@ -54,8 +53,27 @@ def quantile(d: Distribution, q: Any, low: Any, high: Any = None) -> jax.Array:
     return jnp.where((q >= 0) & (q <= 1), found, info.min).astype(info.dtype)
 
 
+def best_near(d: Distribution, k: jax.Array) -> jax.Array:
+    """The likeliest of the counts from k - 2 to k + 2, of whole floats k: the mode, where it is that near."""
+    places = promote(jnp.arange(-2.0, 3.0, dtype=k.dtype).reshape(-1, *(1,) * k.ndim), k)
+    near = places[0] + places[1]
+    return as_count(jnp.take_along_axis(near, jnp.argmax(d.log_prob(near), 0)[None], 0)[0], d.dtype)
+
+
 def as_count(x: jax.Array, dtype: Any) -> jax.Array:
-    """Whole floats as integers; those too large for the type are its largest, where a cast may turn them negative."""
-    largest = jnp.iinfo(dtype).max
-    too_large = x >= largest
-    return jnp.where(too_large, largest, jnp.where(too_large, 0, x).astype(dtype))
+    """Whole floats as integers; those too large for the type are its largest, where a cast may turn them negative, and
+    nan is its smallest."""
+    info = jnp.iinfo(dtype)
+    too_large, nan = x >= info.max, jnp.isnan(x)
+    whole = jnp.where(too_large | nan, 0, x).astype(dtype)
+    return jnp.where(too_large, info.max, jnp.where(nan, info.min, whole))
+
+
+def refuse_no_probability(d: Distribution, q: Any) -> None:
+    """Refuse the q of a quantile of counts that is known, and not in [0, 1].
+
+    Raises:
+        ParameterError: with q.
+    """
+    if is_known(q):
+        refuse_outside(f"{d.name}.icdf", "q", q, supports.unit_interval)

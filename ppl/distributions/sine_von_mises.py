@@ -96,7 +96,7 @@ class SineBivariateVonMises(Distribution):
         # cos d - 1 = -2 sin^2(d / 2) loses no digits at the mode of a large concentration.
         score = -2 * (k1 * jnp.square(jnp.sin(a / 2)) + k2 * jnp.square(jnp.sin(b / 2))) + c * jnp.sin(a) * jnp.sin(b)
         (score, constant) = promote(score, _log_constant(*self._shape()))
-        return within(inside, score - constant.astype(score.dtype))
+        return self._or_nan(within(inside, score - constant.astype(score.dtype)))
 
     def _shape(self) -> list[jax.Array]:
         """Without the locations."""

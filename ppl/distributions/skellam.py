@@ -13,9 +13,9 @@ from storax.distributions.base import Distribution, promote, within
 from storax.distributions.chances import pass_nan
 from storax.distributions.masses import deviance, log_poisson
 from storax.distributions.poisson import poisson_draws
-from storax.distributions.searching import quantile
+from storax.distributions.searching import best_near, quantile
 from storax.distributions.special import HALF_LOG_TWO_PI, safe_log
-from storax.distributions.summing import inner_count, log_sums, outside_known
+from storax.distributions.summing import entropy, inner_count, log_sums, outside_known
 from storax.supports import Support
 
 _LARGE = 30.0  # from here on the asymptotic series is right to 1e-13
@@ -55,9 +55,7 @@ class Skellam(Distribution):
         x, rate1, rate2 = promote(value, self.rate1, self.rate2)
         inside = jnp.isfinite(x) & (jnp.floor(x) == x)
         k = jnp.where(inside, x, 0.0)
-        # -k of Skellam(x, y) is k of Skellam(y, x)
-        up = k >= 0
-        return pass_nan(x, within(inside, _log_skellam(jnp.abs(k), *_swap(up, rate1, rate2))))
+        return self._or_nan(pass_nan(x, within(inside, _log_mass(k, rate1, rate2))))
 
     def log_cdf(self, value: Any) -> jax.Array:
         return self._tails(value)[0]
@@ -67,10 +65,13 @@ class Skellam(Distribution):
 
     def _tails(self, value: Any) -> tuple[jax.Array, jax.Array]:
         x, rate1, rate2 = promote(value, self.rate1, self.rate2)
-        low, high = jnp.where(rate2 == 0, 0.0, -jnp.inf), jnp.where(rate1 == 0, 0.0, jnp.inf)
-        mass = lambda k, x, y: _log_skellam(jnp.abs(k), *_swap(k >= 0, x, y))  # noqa: E731
-        sums = log_sums(mass, inner_count(x, low, high), low, high, rate1 - rate2, True, rate1, rate2)
+        low, high = self._ends(rate1, rate2)
+        sums = log_sums(_log_mass, inner_count(x, low, high), low, high, rate1 - rate2, True, rate1, rate2)
         return outside_known(x, low, high, sums)
+
+    def _ends(self, rate1: jax.Array, rate2: jax.Array) -> tuple[jax.Array, jax.Array]:
+        zero = jnp.zeros_like(rate1 + rate2)
+        return jnp.where(rate2 == 0, zero, -jnp.inf), jnp.where(rate1 == 0, zero, jnp.inf)
 
     def icdf(self, q: Any) -> jax.Array:
         info = jnp.iinfo(self.dtype)
@@ -88,6 +89,21 @@ class Skellam(Distribution):
     def variance(self) -> jax.Array:
         rate1, rate2 = promote(self.rate1, self.rate2)
         return rate1 + rate2
+
+    @property
+    def mode(self) -> jax.Array:
+        """Half a step around the mean, less a share of the skewness: the best of the counts next to it."""
+        return best_near(self, jnp.round(self.mean))
+
+    def entropy(self) -> jax.Array:
+        rate1, rate2 = promote(self.rate1, self.rate2)
+        low, high = self._ends(rate1, rate2)
+        return entropy(_log_mass, low, high, rate1 - rate2, rate1 + rate2, True, rate1, rate2)
+
+
+def _log_mass(k: jax.Array, rate1: jax.Array, rate2: jax.Array) -> jax.Array:
+    """-k of Skellam(x, y) is k of Skellam(y, x)."""
+    return _log_skellam(jnp.abs(k), *_swap(k >= 0, rate1, rate2))
 
 
 def _swap(keep: jax.Array, x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:

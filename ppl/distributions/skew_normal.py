@@ -99,6 +99,18 @@ class SkewNormal(Distribution):
         value = jnp.square(scale) * (1 - (2 / np.pi) * jnp.square(_delta(skewness)[0]))
         return jnp.broadcast_to(value, self.shape)
 
+    def entropy(self) -> jax.Array:
+        """That of a normal distribution, less log 2 and the mean of log P(Z <= a z): two integrals over a half-line."""
+        _, scale, skewness = promote(self.loc, self.scale, self.skewness)
+        a = jnp.minimum(jnp.abs(skewness), float(jnp.finfo(skewness.dtype).max) ** 0.25)
+        s, log_weight = exponential_rule(lax.stop_gradient(1 / jnp.sqrt(1 + jnp.square(a))))
+        below = log_ndtr(-a[..., None] * s)
+        above = jnp.log1p(-jnp.exp(below))
+        density = 2 * jnp.exp(log_weight - 0.5 * jnp.square(s) - HALF_LOG_TWO_PI)
+        mean = (density * (jnp.exp(below) * below + jnp.exp(above) * above)).sum(-1)
+        value = jnp.log(scale) + (0.5 + HALF_LOG_TWO_PI) - (math.log(2.0) + mean)
+        return jnp.broadcast_to(value, self.shape)
+
 
 def _log_tail(z: jax.Array, skewness: jax.Array, upper: bool) -> jax.Array:
     """log P(Z <= z), or of P(Z > z), for loc 0 and scale 1: sums of positive parts, and a difference by at most half.

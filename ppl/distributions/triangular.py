@@ -44,7 +44,8 @@ class LogUniform(Distribution):
     def log_prob(self, value: Any) -> jax.Array:
         x, low, high = promote(value, self.low, self.high)
         inside = ~((x < low) | (x > high))
-        return within(inside, -jnp.log(jnp.where(inside, x, 1.0)) - jnp.log(log_ratio(high, low)))
+        score = -jnp.log(jnp.where(inside, x, 1.0)) - jnp.log(log_ratio(high, low))
+        return self._or_nan(within(inside, score), low < high)
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, low, high = promote(value, self.low, self.high)
@@ -131,7 +132,8 @@ class Triangular(Distribution):
         gone, leg = jnp.where(rising, x - low, high - x), jnp.where(rising, peak - low, high - peak)
         at_peak = x == peak
         fraction = jnp.where(at_peak, 1.0, gone) / jnp.where(at_peak, 1.0, leg)
-        return within(inside, safe_log(fraction) + math.log(2.0) - jnp.log(high - low))
+        score = within(inside, safe_log(fraction) + math.log(2.0) - jnp.log(high - low))
+        return self._or_nan(score, low < high, low <= peak, peak <= high)
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, low, high, peak = promote(value, self.low, self.high, self.peak)

@@ -11,6 +11,7 @@ from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.derived import Bounded, Derived, no_overlap, refuse_fractions, support_of_shapes
 from storax.distributions.pieces import log_between, logsumexp, quantile
+from storax.distributions.searching import as_count
 from storax.supports import Support
 
 
@@ -51,8 +52,8 @@ class Truncated(Bounded):
         """What X must be above, and up to where: for whole numbers the one before `low`."""
         low, high = self._ends()
         if self.is_discrete:
-            low = low if supports.infinite(low) else jnp.ceil(promote(low)[0]) - 1
-            high = high if supports.infinite(high) else jnp.floor(promote(high)[0])
+            low = low if supports.infinite(low) else jnp.ceil(promote(low, self._zero)[0]) - 1
+            high = high if supports.infinite(high) else jnp.floor(promote(high, self._zero)[0])
         return low, high
 
     def _log_total(self) -> jax.Array:
@@ -75,7 +76,7 @@ class Truncated(Bounded):
         inside = jnp.broadcast_to(~((x < low) | (x > high)), batch)
         safe = self.support.feasible(batch, x.dtype)
         score, total = promote(self.base.log_prob(jnp.where(inside, x, safe)), self._log_total())
-        return within(inside, score - total)
+        return self._or_nan(within(inside, score - total), low < high)
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, low, high = self._clipped(value)
@@ -152,7 +153,7 @@ class Censored(Bounded):
         if self.high is not None:
             before = jnp.where(at_high, high, safe) - (1 if self.is_discrete else 0)
             score = jnp.where(at_high, self.base.log_survival(before), score)
-        return within(inside, score)
+        return self._or_nan(within(inside, score), low < high)
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, low, high, _ = promote(value, *self._ends(), self._zero)
@@ -166,7 +167,8 @@ class Censored(Bounded):
 
     def icdf(self, q: Any) -> jax.Array:
         x, low, high = promote(self.base.icdf(q), *self._ends())
-        return jnp.clip(x, low, high)
+        x = jnp.clip(x, low, high)
+        return as_count(x, self.dtype) if self.is_discrete else x
 
 
 class Folded(Derived):

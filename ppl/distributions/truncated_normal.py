@@ -90,7 +90,8 @@ class TruncatedNormal(Distribution):
         r = nearest(a, b)
         # z - r, from the end itself where r is one: x - low is exact where both are far out
         from_r = quotient(jnp.where(a > 0, x - _finite(low), jnp.where(b < 0, x - _finite(high), x - loc)), scale)
-        return within(inside, -0.5 * from_r * (from_r + 2 * r) - log_mass(a, b, width) - jnp.log(scale))
+        score = -0.5 * from_r * (from_r + 2 * r) - log_mass(a, b, width) - jnp.log(scale)
+        return self._or_nan(within(inside, score), low < high)
 
     def log_cdf(self, value: Any) -> jax.Array:
         return self._log_part(value, below=True)

@@ -51,7 +51,7 @@ class VonMises(Distribution):
         inside = self.support(x) | jnp.isnan(x)
         # cos d - 1 as a square: at a high concentration its digits matter.
         fall = -2 * k * jnp.square(jnp.sin(0.5 * (jnp.where(inside, x, 0.0) - loc)))
-        return within(inside, fall - log_i0e(k) - math.log(2 * np.pi))
+        return self._or_nan(within(inside, fall - log_i0e(k) - math.log(2 * np.pi)))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, loc, k = jnp.broadcast_arrays(*promote(value, self.loc, self.concentration))

@@ -62,7 +62,8 @@ class Wald(Distribution):
         ratio = quotient(x, loc)
         relative = ratio - 1 + jax.lax.stop_gradient((x - loc) / loc - (ratio - 1))
         distance = relative * (jnp.sqrt(c) / jnp.sqrt(x))
-        return within(inside, 0.5 * jnp.log(c) - 1.5 * jnp.log(x) - HALF_LOG_TWO_PI - 0.5 * jnp.square(distance))
+        score = 0.5 * jnp.log(c) - 1.5 * jnp.log(x) - HALF_LOG_TWO_PI - 0.5 * jnp.square(distance)
+        return self._or_nan(within(inside, score))
 
     def log_cdf(self, value: Any) -> jax.Array:
         x, a, b, _ = self._scores(value)

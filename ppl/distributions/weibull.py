@@ -13,6 +13,7 @@ from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.bessel import scaled_exp1
 from storax.distributions.gamma import positive_float, probability
+from storax.distributions.quadrature import exponential_rule
 from storax.distributions.small import log_gamma1p, log_ratio
 from storax.distributions.special import log1mexp, safe_log, standardize, times_log
 from storax.supports import Support
@@ -191,6 +192,14 @@ class Gompertz(Distribution):
     def mean(self) -> jax.Array:
         c, rate = promote(self.concentration, self.rate)
         return scaled_exp1(c) / rate
+
+    @property
+    def variance(self) -> jax.Array:
+        """rate X is log(1 + Y / c) with Y ~ Exponential(1): an integral over Y."""
+        c, rate = promote(self.concentration, self.rate)
+        y, log_weight = exponential_rule(jnp.ones_like(c))
+        gap = jnp.log1p(y / c[..., None]) - scaled_exp1(c)[..., None]
+        return (jnp.exp(log_weight - y) * jnp.square(gap)).sum(-1) / jnp.square(rate)
 
     @property
     def mode(self) -> jax.Array:

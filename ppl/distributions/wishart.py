@@ -20,7 +20,7 @@ from storax.bijections.cholesky import matmul
 from storax.distributions.base import Distribution, is_known, promote
 from storax.distributions.factors import factors, inverse, log_diagonal, multiply_matrix, promote_matrices, solve_matrix
 from storax.distributions.gamma_steps import chi_entropy, chi_log_density, chi_mean_log, half_step, half_step_excess
-from storax.distributions.special import HALF_LOG_TWO_PI
+from storax.distributions.special import HALF_LOG_TWO_PI, positive_or_nan
 from storax.errors import ParameterError
 from storax.pytrees import static
 from storax.supports import Support
@@ -69,7 +69,7 @@ class FactorOfWishart(Distribution):
         """Of the chi variables: the concentration less 0, ..., p - 1, with the whole of it first or last."""
         count = np.arange(self._p) if first else np.arange(self._p)[::-1]
         nu, less = promote(promote(self.concentration)[0][..., None], jnp.asarray(count, self.dtype))
-        return nu - less
+        return positive_or_nan(nu - less)
 
     def _white_draws(self, key: jax.Array, shape: tuple[int, ...], k: jax.Array) -> jax.Array:
         keys = jax.random.split(key)

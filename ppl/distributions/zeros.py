@@ -10,6 +10,7 @@ import numpy as np
 
 from storax import supports
 from storax.distributions.base import Distribution, promote
+from storax.distributions.bernoulli import entropy_of_chances
 from storax.distributions.chances import Chances, check_one_given, pass_nan, successes
 from storax.distributions.negative_binomial import NegativeBinomial2
 from storax.distributions.poisson import Poisson
@@ -79,6 +80,19 @@ class Gated(Distribution):
     def icdf(self, q: Any) -> jax.Array:
         return quantile(self, q, 0)
 
+    def _loss_of_rest(self) -> tuple[jax.Array, jax.Array, Chances]:
+        """-sum of p log p over the counts of the base above 0, the log probability of those, and the gate's chances."""
+        whole, log_zero, log_rest, gate = self._gate.beside(self.base.entropy(), self._log_zero, self._log_rest)
+        possible = log_zero > -jnp.inf
+        log_zero = jnp.where(possible, log_zero, 0.0)
+        at_zero = jnp.where(possible, jnp.exp(log_zero) * log_zero, 0.0)
+        return jnp.maximum(whole + at_zero, 0.0), log_rest, gate
+
+    @property
+    def _log_rest(self) -> jax.Array:
+        """The log probability that the base is not 0."""
+        return log1mexp(-self._log_zero)
+
 
 class ZeroInflated(Gated):
     """0 with probability gate, else a count of base, which may be 0 too.
@@ -125,6 +139,12 @@ class ZeroInflated(Gated):
         zero = jnp.zeros_like(mode)
         return jnp.where(self.log_prob(zero) >= self.log_prob(mode), zero, mode)
 
+    def entropy(self) -> jax.Array:
+        inner, log_rest, gate = self._loss_of_rest()
+        score, _ = promote(self.log_prob(jnp.zeros((), jnp.result_type(int))), inner)
+        beyond = gate.q * (inner - jnp.exp(log_rest) * jnp.where(gate.q > 0, gate.log_q, 0.0))
+        return beyond - jnp.exp(score) * jnp.where(score > -jnp.inf, score, 0.0)
+
 
 class Hurdle(Gated):
     """0 with probability gate, else a count of base that is not 0.
@@ -139,11 +159,6 @@ class Hurdle(Gated):
     >>> round(Hurdle(Poisson(4.0), gate=0.25).cdf(0).item(), 6)
     0.25
     """
-
-    @property
-    def _log_rest(self) -> jax.Array:
-        """The log probability that the base is not 0."""
-        return log1mexp(-self._log_zero)
 
     def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
         of_gate, of_base = jax.random.split(key)
@@ -188,6 +203,23 @@ class Hurdle(Gated):
         centre = mean * jnp.exp(-log_rest)
         inner = variance * jnp.exp(-log_rest) + mean * centre - jnp.square(centre)  # given that it is not 0
         return gate.q * (inner + gate.p * jnp.square(centre))
+
+    @property
+    def mode(self) -> jax.Array:
+        """0, 1, the base's mode, or its highest count: where a base with one peak, or with two at its ends, is highest
+        apart from 0."""
+        ends = supports.ends(self.base.support)
+        last = ends[1] if ends is not None and not supports.infinite(ends[1]) else 1
+        places = [jnp.broadcast_to(jnp.asarray(k, self.dtype), self.batch_shape) for k in (0, 1, self.base.mode, last)]
+        near = jnp.stack(places)
+        return jnp.take_along_axis(near, jnp.argmax(self.log_prob(near), 0)[None], 0)[0]
+
+    def entropy(self) -> jax.Array:
+        inner, log_rest, gate = self._loss_of_rest()
+        possible = log_rest > -jnp.inf
+        log_rest = jnp.where(possible, log_rest, 0.0)
+        behind = jnp.where(possible, inner * jnp.exp(-log_rest) + log_rest, 0.0)
+        return entropy_of_chances(gate) + gate.q * behind
 
 
 def _open_or(gate: Chances, score: jax.Array) -> jax.Array:
