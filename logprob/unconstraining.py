@@ -26,10 +26,16 @@ from storax.staging import Staged
 
 
 class Evaluation(NamedTuple):
-    """A point seen from both sides: its log density on R^n, and every site's record."""
+    """A point seen from both sides: its log density on R^n, that of its values there, and every site's record."""
 
     log_density: jax.Array
+    log_det: jax.Array  # of the change of variables; log_density counts it
     records: dict[str, Record]
+
+    @property
+    def of_values(self) -> jax.Array:
+        """The log density of the values, without the change of variables."""
+        return self.log_density - self.log_det
 
 
 class Density:
@@ -134,11 +140,12 @@ class Density:
         values, on_walk, log_det, pieces = self.layout.constrain(vector)
         walker = Constrainer({**values, **on_walk}, self._call, frozenset(on_walk))
         records = collect(self._model, self._staged, self._staged.arrays, walker)
-        total = joint(records.values(), pieces) + log_det
+        total = joint(records.values(), pieces)
         for slot in self.layout.slots:
             if slot.name in on_walk:
-                total = total + _rest(records[slot.name], on_walk[slot.name])
-        return Evaluation(total, records)
+                log_det = log_det + jnp.sum(records[slot.name].log_det)
+                total = total + _unreached(records[slot.name], on_walk[slot.name])
+        return Evaluation(total + log_det, log_det, records)
 
     def quantities(self, vector: jax.Array) -> dict[str, jax.Array]:
         """Every latent and derived quantity by name."""
@@ -152,16 +159,15 @@ class Density:
         return {n: jnp.sum(r.score()) for n, r in records.items() if not r.is_mark}
 
 
-def _rest(record: Record, z: jax.Array) -> jax.Array:
-    """What a site constrained on the walk adds: its log-determinant, or a standard normal where it was not reached.
+def _unreached(record: Record, z: jax.Array) -> jax.Array:
+    """What a site constrained on the walk adds beside its log-determinant: a standard normal where it was not reached.
 
     In a branch that the data did not take, z is free: any proper density will do, and this one samples well.
     """
     if record.active is None:
-        return jnp.sum(record.log_det)
+        return jnp.zeros((), z.dtype)
     free = ~record.active.reshape(record.active.shape + (1,) * (z.ndim - record.active.ndim))
-    normal = jnp.where(free, -0.5 * z**2 - 0.5 * math.log(2 * np.pi), 0.0)
-    return jnp.sum(record.log_det) + jnp.sum(normal)
+    return jnp.sum(jnp.where(free, -0.5 * z**2 - 0.5 * math.log(2 * np.pi), 0.0))
 
 
 def _or_nan(record: Record) -> jax.Array:

@@ -19,6 +19,7 @@ from storax.handlers import Trace, block, condition, do, mask, replay, scale, sc
 from storax.language import deterministic, factor, rv, sample
 from storax.logprob import Density, check, distribution, log_density, log_likelihood, unconstrain
 from storax.models import Model, model
+from storax.params import param
 from storax.plates import plate
 from storax.samplers import Posterior, mcmc, nuts
 from storax.vmapping import vmap
@@ -49,6 +50,7 @@ __all__ = [  # noqa: PLE0604
     "mcmc",
     "model",
     "nuts",
+    "param",
     "plate",
     "replay",
     "rv",

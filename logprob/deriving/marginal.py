@@ -59,7 +59,7 @@ class Marginal(Density):
 
     def evaluate(self, vector: jax.Array) -> Evaluation:
         values, _, log_det, _ = self.layout.constrain(vector)
-        return Evaluation(self._joint(values).log_density + log_det, {})
+        return Evaluation(self._joint(values).log_density + log_det, log_det, {})
 
     def quantities(self, vector: jax.Array) -> dict[str, jax.Array]:
         values = self.layout.constrain(vector)[0]
