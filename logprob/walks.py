@@ -21,7 +21,6 @@ from storax.pytrees import static
 from storax.staging import Staged
 from storax.supports import show
 
-
 OPTIMISING = frozenset({"sx.unconstrain", "sx.map_estimate", "sx.elbo", "sx.svi"})  # what sx.param is for
 
 

@@ -22,6 +22,7 @@ from storax.models import Model, model
 from storax.params import param
 from storax.plates import plate
 from storax.samplers import Posterior, mcmc, nuts
+from storax.samplers.optimizing import PointEstimate, laplace, map_estimate
 from storax.vmapping import vmap
 
 __version__ = "0.1.0"
@@ -31,6 +32,7 @@ __all__ = [  # noqa: PLE0604
     "Density",
     "Model",
     "NotMeasurable",
+    "PointEstimate",
     "Posterior",
     "Trace",
     "bijections",
@@ -43,9 +45,11 @@ __all__ = [  # noqa: PLE0604
     "do",
     "errors",
     "factor",
+    "laplace",
     "log_density",
     "log_likelihood",
     "logprob",
+    "map_estimate",
     "mask",
     "mcmc",
     "model",

@@ -21,7 +21,7 @@ from storax.models import Model, transformation
 from storax.samplers.driver import run
 from storax.samplers.health import warn_about
 from storax.samplers.nuts import Kernel, nuts
-from storax.samplers.posterior import Posterior
+from storax.samplers.posterior import Posterior, axes_of
 from storax.samplers.settings import Settings, check_count, check_memory
 from storax.samplers.starting import find_starts
 from storax.sources import plain_errors
@@ -144,7 +144,7 @@ class _Program:
         named, result = self.sample(leaves, arrays, jax.tree.leaves(kernel), of_chains, starts)
         order = [n for n in density.sites if n in named]
         samples = {n: np.asarray(named[n]) for n in order}
-        dims = {n: _dims(density.sites[n], samples[n]) for n in order}
+        dims = {n: axes_of(density.sites[n], samples[n]) for n in order}
         posterior = Posterior(
             samples,
             {n: np.asarray(x) for n, x in result.stats.items()},
@@ -165,13 +165,6 @@ def _in_chunks(f: Callable[..., Any], rows: jax.Array, size: int) -> Any:
     padded = jnp.concatenate([rows, jnp.broadcast_to(rows[-1:], (chunks * size - count, *rows.shape[1:]))])
     out = jax.lax.map(jax.vmap(f), padded.reshape(chunks, size, *rows.shape[1:]))
     return jax.tree.map(lambda x: x.reshape(chunks * size, *x.shape[2:])[:count], out)
-
-
-def _dims(info: Any, draws: np.ndarray) -> tuple[str | None, ...]:
-    """Names of a draw's axes: loops and lanes have none, plates have theirs, event axes have none."""
-    axes, named = draws.ndim - 2, info.site.dims
-    front = axes - len(named) - (0 if info.is_derived else info.event_dim)
-    return (*(None,) * max(front, 0), *named, *(None,) * (axes - max(front, 0) - len(named)))
 
 
 KEPT_PROGRAMS = 16  # of one model, for different shapes and settings; the oldest go first

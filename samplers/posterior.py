@@ -11,6 +11,13 @@ from storax.errors import UnknownNameError, nearest
 from storax.samplers.summarising import Summary, summarise
 
 
+def axes_of(info: Any, draws: np.ndarray) -> tuple[str | None, ...]:
+    """Names of a draw's axes: loops and lanes have none, plates have theirs, event axes have none."""
+    axes, named = draws.ndim - 2, info.site.dims
+    front = axes - len(named) - (0 if info.is_derived else info.event_dim)
+    return (*(None,) * max(front, 0), *named, *(None,) * (axes - max(front, 0) - len(named)))
+
+
 class Posterior(Mapping[str, np.ndarray]):
     """The draws of a run.
 

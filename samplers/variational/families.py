@@ -1,0 +1,64 @@
+"""The interface of an automatic guide: a family of distributions on R^n, where the model's density lives."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from typing import Any, ClassVar
+
+import jax
+
+from storax.logprob.unconstraining import Density
+from storax.samplers.optimizing.starts import best, candidates
+
+Params = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Family(abc.ABC):
+    """A family of distributions on R^n; an instance holds its settings and no numbers.
+
+    A subclass says `init` and `sample`; `log_prob` and `entropy` where there is a form for them.
+
+    Attributes:
+        has_log_prob: can the density be had at a point that the family did not draw, in one pass?
+        is_point: is it a single point, whose "log density" is 0?
+        is_local: does it know of sites that are drawn for a subsample of a plate?
+    """
+
+    has_log_prob: ClassVar[bool] = True
+    is_point: ClassVar[bool] = False
+    is_local: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def init(self, density: Density, key: jax.Array, given: Any) -> Params:
+        """Parameters to start with: a pytree of floats.  `given`: values of some sites, name -> array."""
+
+    @abc.abstractmethod
+    def sample(self, params: Params, key: jax.Array, context: Any = None) -> tuple[jax.Array, jax.Array]:
+        """A draw `[d]` that can be differentiated with respect to the parameters, and its log density."""
+
+    def log_prob(self, params: Params, z: jax.Array, context: Any = None) -> jax.Array:
+        """The log density at z, `[d]`."""
+        raise NotImplementedError
+
+    def entropy(self, params: Params) -> jax.Array | None:
+        """In nats; None where it has no closed form."""
+        return None
+
+    def check(self, density: Density) -> None:
+        """Refuse a model that the family is not made for."""
+
+    def context(self, density: Density, args: Any, kwargs: Any, batch: Any) -> Any:
+        """What draws depend on beside the parameters: the model's arguments, and the minibatch of this step."""
+        return None
+
+    def finish(self, density: Density, params: Params) -> tuple[Family, Params]:
+        """After the optimisation: the family and parameters to draw from."""
+        return self, params
+
+
+def centre(density: Density, key: jax.Array, given: Any) -> jax.Array:
+    """Where a family starts: the best of a few random points and zero, `[d]`."""
+    points = candidates(density, key, given)
+    return best(density, points if given else points.at[0].set(0.0))
