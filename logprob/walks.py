@@ -46,8 +46,8 @@ class Scout(Collector):
         d = site.distribution(known)
         if isinstance(d, Parameter) and self.call not in OPTIMISING:
             raise InferenceError(
-                f"{self.call}: {site.label} is a parameter, sx.param, without a prior: there is no posterior of it. Give "
-                f"it a value, sx.substitute(model, {{{effect.name!r}: value}}), or make it a sx.sample."
+                f"{self.call}: {site.label} is a parameter, sx.param, without a prior: there is no posterior of it. "
+                f"Give it a value, sx.substitute(model, {{{effect.name!r}: value}}), or make it a sx.sample."
             )
         if d.is_discrete:
             raise InferenceError(_discrete(effect, d, self.call))

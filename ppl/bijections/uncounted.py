@@ -10,7 +10,7 @@ from storax.pytrees import static
 
 
 class Uncounted(Bijection):
-    """`base`, all `rank` axes of x one value, with log-determinant 0: what has no density has no change of variables."""
+    """`base` with log-determinant 0, all `rank` axes of x one value: no density, no change of variables."""
 
     base: Bijection
     rank: int = static()

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from storax.errors import InferenceError
 from storax.handlers.giving import gather
 from storax.keys import as_key
 from storax.models import Model, transformation
@@ -17,7 +16,7 @@ from storax.samplers.optimizing.maximizing import Search, maximum, refuse_nowher
 from storax.samplers.optimizing.optimizers import as_optimizer
 from storax.samplers.settings import as_count
 from storax.samplers.variational.drawing import draws_of
-from storax.samplers.variational.gaussians import HALF_LOG_TWO_PI, MultivariateNormal, blame, gaussian_at
+from storax.samplers.variational.gaussians import HALF_LOG_TWO_PI, MultivariateNormal, gaussian_at, refuse_no_maximum
 from storax.samplers.variational.results import Approximation
 from storax.sources import plain_errors
 
@@ -85,19 +84,16 @@ def laplace(
             def run(data: Any, key: Any, given: Any) -> Any:
                 density = source.density(data, "sx.laplace")
                 mode = maximum(density, key, given, search)
-                params = gaussian_at(density, density.flatten(mode.z), "sx.laplace")
-                at_mode = density.evaluate(params["loc"]).log_density
-                hessian = jax.hessian(density.of_vector)(params["loc"])
-                return mode, params, at_mode, hessian, density.quantities(params["loc"])
+                params = gaussian_at(density, density.flatten(mode.z))
+                return mode, params, density.of_vector(params["loc"]), density.quantities(params["loc"])
 
             return jax.jit(run)
 
         program = compiled(model, staged, args, kwargs, ("laplace", search, tuple(given)), build)
-        mode, params, at_mode, hessian, values = program(Source.data(model, staged), key, given)
+        mode, params, at_mode, values = program(Source.data(model, staged), key, given)
         refuse_nowhere(mode.log_density, "sx.laplace")
         density = Source(model, staged).density(Source.data(model, staged), "sx.laplace")
-        if not bool(jnp.isfinite(params["lower"]).all() & jnp.isfinite(params["log_scale"]).all()):
-            raise InferenceError(f"sx.laplace: {blame(density, -hessian)}")
+        refuse_no_maximum(density, params, "sx.laplace")
         draw = draws_of(model, staged, args, kwargs, MultivariateNormal(), params, "sx.laplace")
         fit = LaplaceApproximation(params, draw, density.sites)
         factor = jnp.exp(params["log_scale"])[:, None] * (jnp.tril(params["lower"], -1) + jnp.eye(density.size))

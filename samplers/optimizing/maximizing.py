@@ -165,11 +165,10 @@ def maximum(density: Density, key: jax.Array, given: Mapping[str, Any], search: 
         better = (new.converged & ~kept.converged) | (new.value < kept.value) | ~jnp.isfinite(kept.value)
         return number + 1, jax.tree.map(lambda a, b: jnp.where(better, a, b), new, kept)
 
-    carry = jnp.ones((), jnp.int32), attempt(jnp.zeros((), jnp.int32))
-    if search.num_restarts:
-        unfinished = lambda c: (c[0] <= search.num_restarts) & ~c[1].converged  # noqa: E731
-        carry = lax.while_loop(unfinished, again, carry)
-    found = carry[1]
+    nothing = jnp.zeros(density.size, density.layout.dtype)
+    no, none, worst = jnp.zeros((), bool), jnp.zeros((), jnp.int32), jnp.full((), jnp.inf, nothing.dtype)
+    unfinished = lambda c: (c[0] <= search.num_restarts) & ~c[1].converged  # noqa: E731
+    _, found = lax.while_loop(unfinished, again, (none, Minimum(nothing, worst, nothing, no, none)))
     return PointEstimate(
         density.quantities(found.x), -found.value, found.converged, found.num_steps, density.unflatten(found.x)
     )
@@ -179,7 +178,7 @@ def refuse_nowhere(log_density: Any, call: str) -> None:
     """Refuse a search that never saw a finite density."""
     if is_concrete(log_density) and not np.isfinite(np.asarray(log_density)).all():
         raise InitializationError(
-            f"{call}: the log density is {np.asarray(log_density)} at every start that was tried, so there is nowhere to "
+            f"{call}: the log density is {np.asarray(log_density)} at every start that was tried: there is nowhere to "
             f"go from. See where with sx.unconstrain(model)(...).site_scores(...), or start from values that are "
             f"possible: init={{name: value}}."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -27,8 +28,7 @@ def draws_of(
         def build(source: Source) -> Any:
             def run(data: Any, params: Any, context: Any, key: Any) -> Any:
                 density = source.density(data, call)
-                keys = jax.random.split(key, count)
-                return lax.map(lambda k: one_draw(density, family, params, k, context), keys, batch_size=CHUNK)
+                return in_chunks(lambda k: one_draw(density, family, params, k, context), key, count)
 
             return jax.jit(run)
 
@@ -36,6 +36,17 @@ def draws_of(
         return program(Source.data(model, staged), params, context, key)
 
     return draw
+
+
+def in_chunks(f: Callable[[jax.Array], Any], key: jax.Array, count: int) -> Any:
+    """`f` of `count` keys, stacked, in the memory of a few."""
+    size = min(CHUNK, count)
+    chunks = -(-count // size)
+    keys = jax.random.split(key, chunks * size)
+    if chunks == 1:
+        return jax.vmap(f)(keys)
+    out = lax.map(jax.vmap(f), keys.reshape(chunks, size))
+    return jax.tree.map(lambda x: x.reshape(chunks * size, *x.shape[2:])[:count], out)
 
 
 def one_draw(density: Density, family: Family, params: Any, key: jax.Array, context: Any) -> Any:

@@ -46,9 +46,6 @@ class Family(abc.ABC):
         """In nats; None where it has no closed form."""
         return None
 
-    def check(self, density: Density) -> None:
-        """Refuse a model that the family is not made for."""
-
     def context(self, density: Density, args: Any, kwargs: Any, batch: Any) -> Any:
         """What draws depend on beside the parameters: the model's arguments, and the minibatch of this step."""
         return None

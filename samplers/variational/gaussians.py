@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from storax.distributions import LowRankMultivariateNormal
 from storax.errors import InferenceError
@@ -141,46 +142,50 @@ class Laplace(Delta):
     is_point: ClassVar[bool] = False
 
     def finish(self, density: Density, params: Params) -> tuple[Family, Params]:
-        return MultivariateNormal(), gaussian_at(density, params["loc"], "The guide 'laplace'")
+        return MultivariateNormal(), gaussian_at(density, params["loc"])
 
 
-POLISHING = 3  # steps of Newton's method
+POLISHING = 4  # steps of Newton's method
 
 
-def gaussian_at(density: Density, mode: jax.Array, call: str) -> Params:
-    """The Gaussian whose log density has the model's curvature at its mode.
-
-    Raises:
-        InferenceError: the density is no maximum there; where this runs under a transformation it gives nan instead.
-    """
+def gaussian_at(density: Density, mode: jax.Array) -> Params:
+    """The Gaussian whose log density has the model's curvature at its mode; nan where the density has no maximum."""
 
     def target(z: jax.Array) -> jax.Array:
         return -density.of_vector(z).astype(z.dtype)
 
-    for _ in range(POLISHING):  # the optimiser leaves a rest that rounding of the density hides
+    def polish(_: Any, carry: Any) -> Any:  # the optimiser leaves a rest that rounding of the density hides
+        mode, _ = carry
         hessian = jax.hessian(target)(mode)
         step = jnp.linalg.solve(hessian, jax.grad(target)(mode))
         closer = jnp.isfinite(step).all() & (jnp.vdot(step, hessian @ step) < 0.1)
-        mode = jnp.where(closer, mode - step, mode)
-    hessian = jax.hessian(target)(mode)
-    hessian = 0.5 * (hessian + hessian.T)
+        return jnp.where(closer, mode - step, mode), 0.5 * (hessian + hessian.T)
+
+    # The last Hessian is from one step before: where that step is the last of Newton's, it is the same.
+    start = mode, jnp.zeros((mode.size, mode.size), mode.dtype)
+    mode, hessian = lax.fori_loop(0, POLISHING, polish, start)
     # Scaled to a diagonal of ones: its factor loses no more digits than correlations make it lose.
     spread = 1 / jnp.sqrt(jnp.abs(jnp.diagonal(hessian)))
     flipped = (hessian * spread[:, None] * spread[None, :])[::-1, ::-1]
     upper = jnp.linalg.cholesky(flipped)[::-1, ::-1]  # H = U U^T, so that U^-T is lower: the factor of H^-1
     factor = jax.scipy.linalg.solve_triangular(upper.T, jnp.eye(mode.size, dtype=mode.dtype), lower=True)
-    if not isinstance(factor, jax.core.Tracer) and not bool(jnp.isfinite(factor).all()):
-        raise InferenceError(f"{call}: {blame(density, hessian)}")
     return MultivariateNormal.of_factor(mode, spread[:, None] * factor)
 
 
-def blame(density: Density, hessian: Any) -> str:
-    """What a curvature that is not positive says, in words."""
+def refuse_no_maximum(density: Density, params: Params, call: str) -> None:
+    """Refuse a Gaussian that is none.
+
+    Raises:
+        InferenceError: names the site in whose direction the density is not curved.
+    """
+    if all(bool(jnp.isfinite(x).all()) for x in params.values()):
+        return
+    hessian = -jax.hessian(density.of_vector)(params["loc"])
     values, vectors = jnp.linalg.eigh(jnp.where(jnp.isfinite(hessian), hessian, 0.0))
     direction = density.unflatten(jnp.abs(vectors[:, 0]))
     worst = max(direction, key=lambda n: float(direction[n].max(initial=0.0)))
-    return (
-        f"the density has no maximum here: in the direction of {density.sites[worst].site.label} it curves by "
+    raise InferenceError(
+        f"{call}: the density has no maximum here: in the direction of {density.sites[worst].site.label} it curves by "
         f"{float(values[0]):.3g}, and must by more than 0. Look at the model for a parameter that the data do not "
         f"determine; start elsewhere, init={{name: value}}; or use sx.mcmc."
     )

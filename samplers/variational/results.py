@@ -108,7 +108,7 @@ def _complaint(posterior: ApproximatePosterior, is_point: bool) -> str:
         return (
             f"The approximation is not close to the posterior: Pareto k-hat is {posterior.khat:.2f}, and above "
             f"{RELIABLE} neither its draws nor weighted ones can be trusted; means may be near, but spreads and tails "
-            f"are not. Use a richer guide (guide='multivariate_normal', a flow), more steps, another parametrisation of "
-            f"the model, or sx.mcmc."
+            f"are not. Use a richer guide (guide='multivariate_normal', a flow), more steps, another parametrisation "
+            f"of the model, or sx.mcmc."
         )
     return ""

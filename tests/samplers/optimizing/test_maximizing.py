@@ -38,10 +38,6 @@ def test_the_mode_of_a_conjugate_model_with_and_without_the_jacobian(jacobian, m
     estimate = sx.map_estimate(gamma_poisson, jacobian=jacobian)(0, jnp.array([2, 4, 3]))
     np.testing.assert_allclose(estimate["rate"], mode, rtol=1e-3)
     assert bool(estimate.converged)
-    posterior = scipy.stats.gamma(12.0, scale=0.25)
-    assert abs(posterior.logpdf(float(estimate["rate"])) - posterior.logpdf((12 - 1) / 4)) < (
-        1e-5 if not jacobian else 1
-    )
 
 
 def test_optimisers_agree_by_name_and_as_transformations():
