@@ -23,6 +23,7 @@ from storax.params import param
 from storax.plates import plate
 from storax.samplers import Posterior, mcmc, nuts
 from storax.samplers.optimizing import PointEstimate, laplace, map_estimate
+from storax.samplers.variational import elbo, guides
 from storax.vmapping import vmap
 
 __version__ = "0.1.0"
@@ -43,8 +44,10 @@ __all__ = [  # noqa: PLE0604
     "distribution",
     "distributions",
     "do",
+    "elbo",
     "errors",
     "factor",
+    "guides",
     "laplace",
     "log_density",
     "log_likelihood",

@@ -1,6 +1,6 @@
 """How far may importance weights be trusted?  Pareto smoothing, and its k-hat.
 
-Vehtari, Simpson, Gelman, Yao & Gabry 2024, "Pareto smoothed importance sampling" (JMLR 25); the tail is fitted as by Zhang &
+Vehtari, Simpson, Gelman, Yao & Gabry 2024, "Pareto smoothed importance sampling" (JMLR 25); the tail as by Zhang &
 Stephens 2009, "A new and efficient estimation method for the generalized Pareto distribution" (Technometrics 51).
 In NumPy and 64 bits.
 """

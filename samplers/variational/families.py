@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import jax
 
 from storax.logprob.unconstraining import Density
+from storax.models import Model
 from storax.samplers.optimizing.starts import best, candidates
 
 Params = dict[str, Any]
@@ -31,8 +32,8 @@ class Family(abc.ABC):
     is_local: ClassVar[bool] = False
 
     @abc.abstractmethod
-    def init(self, density: Density, key: jax.Array, given: Any) -> Params:
-        """Parameters to start with: a pytree of floats.  `given`: values of some sites, name -> array."""
+    def init(self, density: Density, key: jax.Array, context: Any = None) -> Params:
+        """Parameters to start with: a pytree of floats."""
 
     @abc.abstractmethod
     def sample(self, params: Params, key: jax.Array, context: Any = None) -> tuple[jax.Array, jax.Array]:
@@ -46,8 +47,12 @@ class Family(abc.ABC):
         """In nats; None where it has no closed form."""
         return None
 
-    def context(self, density: Density, args: Any, kwargs: Any, batch: Any) -> Any:
-        """What draws depend on beside the parameters: the model's arguments, and the minibatch of this step."""
+    def companion(self) -> Model | None:
+        """A function of the model's arguments that the family needs the values of."""
+        return None
+
+    def context(self, density: Density, features: Any) -> Any:
+        """What draws depend on beside the parameters: made of what the guide's function of the data returns."""
         return None
 
     def finish(self, density: Density, params: Params) -> tuple[Family, Params]:
@@ -55,7 +60,6 @@ class Family(abc.ABC):
         return self, params
 
 
-def centre(density: Density, key: jax.Array, given: Any) -> jax.Array:
+def centre(density: Density, key: jax.Array) -> jax.Array:
     """Where a family starts: the best of a few random points and zero, `[d]`."""
-    points = candidates(density, key, given)
-    return best(density, points if given else points.at[0].set(0.0))
+    return best(density, candidates(density, key, {}).at[0].set(0.0))

@@ -34,8 +34,8 @@ class MeanField(Family):
 
     scale: float = START
 
-    def init(self, density: Density, key: jax.Array, given: Any) -> Params:
-        loc = centre(density, key, given)
+    def init(self, density: Density, key: jax.Array, context: Any = None) -> Params:
+        loc = centre(density, key)
         return {"loc": loc, "log_scale": jnp.full_like(loc, math.log(self.scale))}
 
     def sample(self, params: Params, key: jax.Array, context: Any = None) -> tuple[jax.Array, jax.Array]:
@@ -58,8 +58,8 @@ class MultivariateNormal(MeanField):
     d (d + 3) / 2 parameters for d coordinates.
     """
 
-    def init(self, density: Density, key: jax.Array, given: Any) -> Params:
-        params = super().init(density, key, given)
+    def init(self, density: Density, key: jax.Array, context: Any = None) -> Params:
+        params = super().init(density, key)
         d = params["loc"].size
         return params | {"lower": jnp.zeros((d, d), params["loc"].dtype)}
 
@@ -93,9 +93,9 @@ class LowRankNormal(MeanField):
 
     rank: int | None = None
 
-    def init(self, density: Density, key: jax.Array, given: Any) -> Params:
+    def init(self, density: Density, key: jax.Array, context: Any = None) -> Params:
         keys = jax.random.split(key)
-        params = super().init(density, keys[0], given)
+        params = super().init(density, keys[0])
         d = params["loc"].size
         rank = min(d, math.isqrt(d - 1) + 1 if self.rank is None else self.rank)
         # At zero the gradient with respect to F would be zero, too.
@@ -125,8 +125,8 @@ class Delta(Family):
 
     is_point: ClassVar[bool] = True
 
-    def init(self, density: Density, key: jax.Array, given: Any) -> Params:
-        return {"loc": centre(density, key, given)}
+    def init(self, density: Density, key: jax.Array, context: Any = None) -> Params:
+        return {"loc": centre(density, key)}
 
     def sample(self, params: Params, key: jax.Array, context: Any = None) -> tuple[jax.Array, jax.Array]:
         return params["loc"], jnp.zeros((), params["loc"].dtype)
