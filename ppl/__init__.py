@@ -23,7 +23,7 @@ from storax.params import param
 from storax.plates import plate
 from storax.samplers import Posterior, mcmc, nuts
 from storax.samplers.optimizing import PointEstimate, laplace, map_estimate
-from storax.samplers.variational import elbo, guides
+from storax.samplers.variational import elbo, guides, svi
 from storax.vmapping import vmap
 
 __version__ = "0.1.0"
@@ -67,6 +67,7 @@ __all__ = [  # noqa: PLE0604
     "seed",
     "substitute",
     "supports",
+    "svi",
     "trace",
     "unconstrain",
     "vmap",

@@ -5,6 +5,7 @@ the names of the latent ones; or it is made automatically, as a family on R^n, w
 """
 
 from storax.samplers.variational import guides
+from storax.samplers.variational.fitting import VariationalFit, svi
 from storax.samplers.variational.losses import Loss, elbo
 
-__all__ = ["Loss", "elbo", "guides"]
+__all__ = ["Loss", "VariationalFit", "elbo", "guides", "svi"]

@@ -64,6 +64,8 @@ class Guided:
             for n in few:
                 product *= enumerating.count(self.of_guide[n])
                 chosen += [n] if product <= enumerating.MOST else []
+            if not pathless:
+                self.estimator = "sticking_the_landing"
             return chosen, [n for n in pathless if n not in chosen]
         if pathless:
             seen = self.of_guide[pathless[0]]

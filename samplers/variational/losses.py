@@ -54,11 +54,6 @@ class Loss:
         """The loss, and what the model returns in the first particle."""
         terms, output = target.terms(params, key, self.num_particles)
         has_scores = bool(target.scored)
-        if self.alpha != 1.0 and (has_scores or target.table):
-            raise SettingsError(
-                f"{self.call}: a bound with alpha={self.alpha:g} needs draws that can be differentiated, and "
-                f"{', '.join(map(repr, [*target.scored, *target.table]))} cannot. Use alpha=1.0."
-            )
         if self.has_aux and output is not None:
             output = jax.tree.map(lambda x: x[0], output)
         return -bound(terms, self.alpha, has_scores, baseline), output
@@ -101,10 +96,12 @@ class Loss:
         return mine, None if other is None else Program(other, other.stage(*args, **kwargs))
 
     def pair(self, model: Program, companion: Program | None) -> Target:
+        # Without the guide's score the gradient of another bound is biased (Tucker et al. 2019, "DReG", sec. 4).
+        estimator = "reparameterised" if self.estimator == "auto" and self.alpha != 1.0 else self.estimator
         if isinstance(self.guide, Family):
-            return Unconstrained(model, self.guide, self.estimator, self.call, companion)
+            return Unconstrained(model, self.guide, estimator, self.call, companion)
         assert companion is not None
-        return Guided(model, companion, self.estimator, self.call)
+        return Guided(model, companion, estimator, self.call)
 
 
 @transformation
@@ -134,8 +131,8 @@ def elbo(
             "enumerated": sums over the values of finite sites, paths for the others.
             "analytic_kl": paths, with KL(guide || prior) in closed form for the sites where it is known, and the
             entropy of an automatic guide.
-            "auto": sums over finite sites, scores for what else has no path, paths for the rest; for automatic guides
-            sticking the landing, where they have a density.  "iwae": "auto" with alpha 0.
+            "auto": sums over finite sites, scores for what else has no path, paths for the rest; where all have a path,
+            sticking the landing.  "iwae": paths, with alpha 0.
         alpha: order of the variational Renyi bound, at most 1; 0 is the importance weighted bound of `num_particles`,
             which rises to the evidence with their number.
         baseline: `f(*args) -> scalar`, for scores with one particle; it is not differentiated.
@@ -183,6 +180,6 @@ def check_settings(num_particles: Any, estimator: Any, alpha: Any, call: str) ->
         raise SettingsError(f"{call}: there is no estimator {estimator!r}. {nearest(str(estimator), ESTIMATORS)}")
     if not isinstance(alpha, (int, float)) or not alpha <= 1:
         raise SettingsError(f"{call}: alpha must be a number, at most 1, and is {alpha!r}.")
-    if alpha != 1 and estimator in ("score", "enumerated", "analytic_kl"):
+    if alpha != 1 and estimator not in ("auto", "reparameterised"):
         raise SettingsError(f"{call}: estimator={estimator!r} is for alpha=1.0 alone. Use estimator='reparameterised'.")
     return count, estimator, float(alpha)
