@@ -23,11 +23,13 @@ class Family(abc.ABC):
 
     Attributes:
         has_log_prob: can the density be had at a point that the family did not draw, in one pass?
+        sticks: is that density as accurate as the one of draws, so that "auto" may use it?
         is_point: is it a single point, whose "log density" is 0?
         is_local: does it know of sites that are drawn for a subsample of a plate?
     """
 
     has_log_prob: ClassVar[bool] = True
+    sticks: ClassVar[bool] = True
     is_point: ClassVar[bool] = False
     is_local: ClassVar[bool] = False
 
@@ -51,13 +53,25 @@ class Family(abc.ABC):
         """A function of the model's arguments that the family needs the values of."""
         return None
 
-    def context(self, density: Density, features: Any) -> Any:
-        """What draws depend on beside the parameters: made of what the guide's function of the data returns."""
+    def context(self, density: Density, features: Any, batch: Any = None) -> Any:
+        """What draws depend on beside the parameters: the model's structure, and what `companion` returns.
+
+        `batch`: the indices of the plates' subsamples by name.
+        """
         return None
 
-    def finish(self, density: Density, params: Params) -> tuple[Family, Params]:
-        """After the optimisation: the family and parameters to draw from."""
-        return self, params
+    def pace(self, params: Params) -> Any:
+        """By how much the default optimiser's steps are shortened, a pytree like the parameters."""
+        return jax.tree.map(lambda _: 1.0, params)
+
+    @property
+    def finished(self) -> Family:
+        """The family to draw from after the optimisation."""
+        return self
+
+    def finish(self, density: Density, params: Params) -> Params:
+        """The parameters of `finished`, after the optimisation."""
+        return params
 
 
 def centre(density: Density, key: jax.Array) -> jax.Array:

@@ -23,6 +23,7 @@ from storax.samplers.variational.families import Family
 from storax.samplers.variational.guides import as_guide
 from storax.samplers.variational.judging import explain_nan, has_settled, not_worse
 from storax.samplers.variational.losses import Loss, Target, check_settings
+from storax.samplers.variational.minibatching import subsamples
 from storax.samplers.variational.results import Approximation
 from storax.samplers.variational.sides import Program
 from storax.sources import plain_errors
@@ -35,6 +36,8 @@ Progress = Callable[[int, int, float], Any]
 
 class VariationalFit(Approximation):
     """What `svi` found.
+
+    Sites inside of a plate with a subsample are left out of posteriors: their copies are others from draw to draw.
 
     Attributes:
         params: real numbers, as the optimiser sees them: those at the end of the last block that was not worse than all
@@ -86,8 +89,9 @@ def svi(
     Args:
         model, guide, num_particles, estimator, alpha: as of `sx.elbo`; `num_particles` is 8 for automatic guides, which
             are cheap to draw from, else 1.
-        optimizer: an optax transformation, or the name of one; default: Adam whose rate falls from 0.05 to 0 along a
-            cosine, for which nothing needs tuning where a coordinate of R^n is of order one.
+        optimizer: an optax transformation, or the name of one; default: Adam whose rate rises to 0.05 and falls to
+            0 along a cosine (a tenth of it for networks), for which nothing needs tuning where a coordinate of R^n is of
+            order one.
         block_size: steps of one compiled scan, at least 1.  After each, `progress` is called and the parameters are
             compared with the best so far.
 
@@ -147,7 +151,8 @@ class _Loop:
 
     def __init__(self, loss: Loss, settings: Settings, steps: int, mine: Source, other: Source | None) -> None:
         self.loss, self.steps = loss, steps
-        schedule = optax.cosine_decay_schedule(LEARNING_RATE, steps)
+        self.paced = settings.optimizer is None
+        schedule = optax.warmup_cosine_decay_schedule(0.0, LEARNING_RATE, max(1, steps // 20), max(2, steps))
         self.optimizer = as_optimizer(optax.adam(schedule) if settings.optimizer is None else settings.optimizer, "")
         self.sources = mine, other
         self.init = jax.jit(lambda data, key: self.target(data).init(key))
@@ -155,14 +160,17 @@ class _Loop:
         self.judge = jax.jit(self._judge)
         self.draws = jax.jit(self._draws, static_argnums=3)
         self.constrain = jax.jit(lambda data, params: self.target(data).constrain(params))
+        self.finish = jax.jit(lambda data, params, key: self.target(data).finish(params, key))
+        guide = loss.guide.finished if isinstance(loss.guide, Family) else loss.guide
+        self.drawing = Loss(loss.model, guide, call=loss.call)
 
-    def target(self, data: Any) -> Target:
+    def target(self, data: Any, loss: Loss | None = None) -> Target:
         programs = [
             None if source is None else Program(source.model(d), source.staged(d))
             for source, d in zip(self.sources, data, strict=True)
         ]
         assert programs[0] is not None
-        return self.loss.pair(programs[0], programs[1])
+        return (loss or self.loss).pair(programs[0], programs[1])
 
     def _block(self, data: Any, state: State, key: jax.Array, first: jax.Array, size: int) -> tuple[State, jax.Array]:
         target = self.target(data)
@@ -179,6 +187,8 @@ class _Loop:
             updates, moved = self.optimizer.update(
                 gradient, state.optimizer, state.params, value=value, grad=gradient, value_fn=value_fn
             )
+            if self.paced:
+                updates = jax.tree.map(lambda u, p: p * u, updates, target.pace(state.params))
             new = optax.apply_updates(state.params, updates), moved
             goes_on = finite & (state.failed < 0)
             params, moved = jax.tree.map(lambda a, b: jnp.where(goes_on, a, b), new, (state.params, state.optimizer))
@@ -193,7 +203,7 @@ class _Loop:
         return jax.vmap(one)(jax.random.split(key, -(-JUDGES // self.loss.num_particles)))
 
     def _draws(self, data: Any, params: Any, key: jax.Array, count: int) -> Any:
-        target = self.target(data)
+        target = self.target(data, self.drawing)
         return in_chunks(lambda k: target.draws(params, k), key, count)
 
     def run(
@@ -226,9 +236,12 @@ class _Loop:
 
     def _fit(self, mine: Program, other: Program | None, data: Any, params: Any, losses: Any, loss: Any) -> Any:
         guide, sites = self.loss.guide, mine.model.sites(mine.staged)
-        draw: Any = lambda key, count: self.draws(data, params, key, count)  # noqa: E731
+        plates = subsamples(sites)
+        whole = {n: i for n, i in sites.items() if not set(i.site.dims) & set(plates)}
+        finished = self.finish(data, params, jax.random.key(0))
+        draw: Any = lambda key, count: self.draws(data, finished, key, count)  # noqa: E731
         is_point = isinstance(guide, Family) and guide.is_point
-        fit = VariationalFit(params, draw, sites, is_point)
+        fit = VariationalFit(params, draw, whole, is_point, bool(plates))
         fit.losses, fit.loss, fit.converged = losses, loss, has_settled(losses)
         fit.values = dict(self.constrain(data, params))
         return fit

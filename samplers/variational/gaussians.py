@@ -141,8 +141,12 @@ class Laplace(Delta):
 
     is_point: ClassVar[bool] = False
 
-    def finish(self, density: Density, params: Params) -> tuple[Family, Params]:
-        return MultivariateNormal(), gaussian_at(density, params["loc"])
+    @property
+    def finished(self) -> Family:
+        return MultivariateNormal()
+
+    def finish(self, density: Density, params: Params) -> Params:
+        return gaussian_at(density, params["loc"])
 
 
 POLISHING = 4  # steps of Newton's method

@@ -137,6 +137,13 @@ class Guided:
         rest = [r for n, r in p.items() if n not in known]
         return joint(rest), sum(known.values(), none), output, tuple(known)
 
+    def pace(self, params: Any) -> Any:
+        return jax.tree.map(lambda _: 1.0, params)
+
+    def finish(self, params: Any, key: jax.Array) -> Any:
+        """The parameters for draws, after the optimisation."""
+        return params
+
     def draws(self, params: Any, key: jax.Array) -> Any:
         """One draw: every latent and derived quantity, log p, log q."""
         for_model, for_guide = self._split(params)

@@ -7,8 +7,11 @@ from typing import Any
 
 from storax.errors import ArgumentTypeError, nearest
 from storax.models import Model
+from storax.samplers.variational.amortised import Amortised
 from storax.samplers.variational.families import Family
+from storax.samplers.variational.flows import AffineCoupling, InverseAutoregressive, NeuralSpline
 from storax.samplers.variational.gaussians import Delta, Laplace, LowRankNormal, MeanField, MultivariateNormal
+from storax.samplers.variational.structured import Structured
 
 NAMED: dict[str, Callable[[], Family]] = {
     "normal": MeanField,
@@ -16,9 +19,25 @@ NAMED: dict[str, Callable[[], Family]] = {
     "low_rank": LowRankNormal,
     "delta": Delta,
     "laplace": Laplace,
+    "affine_coupling": AffineCoupling,
+    "neural_spline": NeuralSpline,
+    "inverse_autoregressive": InverseAutoregressive,
+    "structured": Structured,
 }
 
-__all__ = ["Delta", "Family", "Laplace", "LowRankNormal", "MeanField", "MultivariateNormal"]
+__all__ = [
+    "AffineCoupling",
+    "Amortised",
+    "Delta",
+    "Family",
+    "InverseAutoregressive",
+    "Laplace",
+    "LowRankNormal",
+    "MeanField",
+    "MultivariateNormal",
+    "NeuralSpline",
+    "Structured",
+]
 
 
 def as_guide(guide: Any, call: str) -> Family | Model:

@@ -28,7 +28,8 @@ class ApproximatePosterior(Posterior):
         stats: `lp`, the log density of the model, and `log_q`, that of the approximation, both `[1, draw]` and in the
             same coordinates.
         khat: Pareto k of the importance weights; above 0.7 the approximation misses the posterior by so much that not
-            even weights can mend it.  nan for a single point.
+            even weights can mend it.  nan for a single point, and where plates take subsamples, so that
+            log p is an estimate itself.
     """
 
     khat: float
@@ -67,9 +68,12 @@ class Approximation:
         params: of the guide, a pytree; real numbers, as the optimiser sees them.
     """
 
-    def __init__(self, params: Any, draw: Draw, sites: Sites, is_point: bool = False) -> None:
+    def __init__(
+        self, params: Any, draw: Draw, sites: Sites, is_point: bool = False, is_subsampled: bool = False
+    ) -> None:
         self.params = params
-        self._draw, self._sites, self._is_point = draw, sites, is_point
+        self._draw, self._sites = draw, sites
+        self._is_point, self._is_subsampled = is_point, is_subsampled
 
     @plain_errors
     def posterior(self, key: Any, num_samples: int = 1000) -> ApproximatePosterior:
@@ -88,7 +92,8 @@ class Approximation:
         samples = {n: np.asarray(named[n])[None] for n in order}
         stats = {"lp": np.asarray(log_p)[None], "log_q": np.asarray(log_q)[None]}
         made = ApproximatePosterior(samples, stats, {}, {n: axes_of(self._sites[n], samples[n]) for n in order})
-        made.khat = float("nan") if self._is_point else psis(made.log_weights).khat
+        unknown = self._is_point or self._is_subsampled
+        made.khat = float("nan") if unknown else psis(made.log_weights).khat
         if complaint := _complaint(made, self._is_point):
             warnings.warn(complaint, SamplingWarning, stacklevel=user_stacklevel())
         return made

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from storax.errors import InferenceError, SettingsError
+from storax.handlers.seeding import Seed
+from storax.handlers.tracing import Tracer
 from storax.logprob.deriving.marginal import density_of
 from storax.logprob.unconstraining import Density
 from storax.samplers.variational.estimating import Terms
@@ -29,7 +31,7 @@ class Unconstrained:
         self.model, self.family, self.estimator, self.call = model, family, estimator, call
         self.companion = companion
         if estimator == "auto":
-            self.estimator = "sticking_the_landing" if family.has_log_prob else "reparameterised"
+            self.estimator = "sticking_the_landing" if family.sticks and family.has_log_prob else "reparameterised"
         if self.estimator == "enumerated" or (self.estimator in ("sticking_the_landing", "score") and not (
                 family.has_log_prob)):  # fmt: skip
             raise SettingsError(
@@ -57,13 +59,23 @@ class Unconstrained:
             own = params["guide"]
             model = model.given(constrained(params["model"], seen, self.call))
         density = density_of(model.model, model.staged, self.call)
-        return density, own, self._context(density)
+        return density, own, self._context(density, key)
 
-    def _context(self, density: Density) -> Any:
+    def _context(self, density: Density, key: jax.Array) -> Any:
+        """`key`: of the minibatch."""
         if self.companion is None:
-            return None
+            return self.family.context(density, None)
         features = self.companion.model.run(self.companion.staged, self.companion.staged.arrays)
-        return self.family.context(density, features)
+        return self.family.context(density, features, self._batch(key))
+
+    def _batch(self, key: jax.Array) -> dict[str, jax.Array]:
+        model, staged = self.model
+        names = subsamples(model.sites(staged))
+        if not names:
+            return {}
+        # A subsample depends on the key and its name alone: it is the one that the density has.
+        _, trace = model.handled_by(Seed(key)).handled_by(Tracer()).run(staged, staged.arrays)
+        return {n: trace[n].value for n in names}
 
     def init(self, key: jax.Array) -> Any:
         keys = jax.random.split(key, 3)
@@ -72,7 +84,7 @@ class Unconstrained:
         values = constrained(start, seen, self.call) if seen else {}
         model = self.model.with_batch(keys[1]).given(values)
         density = density_of(model.model, model.staged, self.call)
-        own = self.family.init(density, keys[2], self._context(density))
+        own = self.family.init(density, keys[2], self._context(density, keys[1]))
         return {"guide": own, "model": start} if seen else own
 
     def constrain(self, params: Any) -> dict[str, jax.Array]:
@@ -113,6 +125,17 @@ class Unconstrained:
     @property
     def table(self) -> dict[str, Any]:
         return {}
+
+    def pace(self, params: Any) -> Any:
+        if not parameters_of(self.of_model):
+            return self.family.pace(params)
+        return {"guide": self.family.pace(params["guide"]), "model": jax.tree.map(lambda _: 1.0, params["model"])}
+
+    def finish(self, params: Any, key: jax.Array) -> Any:
+        """The parameters for draws, after the optimisation."""
+        density, own, _ = self._density(params, key)
+        own = self.family.finish(density, own)
+        return {**params, "guide": own} if parameters_of(self.of_model) else own
 
     def draws(self, params: Any, key: jax.Array) -> Any:
         keys = jax.random.split(key)
