@@ -22,7 +22,7 @@ from storax.models import Model, model
 from storax.params import param
 from storax.plates import plate
 from storax.samplers import Posterior, mcmc, nuts
-from storax.samplers.optimizing import PointEstimate, laplace, map_estimate
+from storax.samplers.optimizing import PointEstimate, laplace, map_estimate, pathfinder
 from storax.samplers.variational import elbo, guides, svi
 from storax.vmapping import vmap
 
@@ -58,6 +58,7 @@ __all__ = [  # noqa: PLE0604
     "model",
     "nuts",
     "param",
+    "pathfinder",
     "plate",
     "replay",
     "rv",

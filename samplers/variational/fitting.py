@@ -90,8 +90,8 @@ def svi(
         model, guide, num_particles, estimator, alpha: as of `sx.elbo`; `num_particles` is 8 for automatic guides, which
             are cheap to draw from, else 1.
         optimizer: an optax transformation, or the name of one; default: Adam whose rate rises to 0.05 and falls to
-            0 along a cosine (a tenth of it for networks), for which nothing needs tuning where a coordinate of R^n is of
-            order one.
+            0 along a cosine (a tenth of it for networks), which needs no tuning where a coordinate of R^n is of order
+            one.
         block_size: steps of one compiled scan, at least 1.  After each, `progress` is called and the parameters are
             compared with the best so far.
 
