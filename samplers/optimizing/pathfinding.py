@@ -82,7 +82,7 @@ class PathfinderFit(Approximation):
 
 @transformation
 def pathfinder(
-    model: Callable[..., Any], *, num_paths: int = 4, max_steps: int = 100, memory: int = 6, num_elbo: int = 25
+    model: Callable[..., Any], *, num_paths: int = 8, max_steps: int = 100, memory: int = 6, num_elbo: int = 50
 ) -> Callable[..., PathfinderFit]:
     """Pathfinder: the best of the Gaussians that L-BFGS sees on its way to the mode, for several ways.
 

@@ -28,7 +28,7 @@ class Trail(Pytree):
 
 
 class Curvature(Pytree):
-    """An inverse Hessian diag(alpha) + beta gamma beta^T, of a few pairs (Byrd, Nocedal & Schnabel 1994, eq. 2.22)."""
+    """An inverse Hessian diag(alpha) + beta gamma beta^T, of a few pairs (Byrd, Nocedal & Schnabel 1994)."""
 
     alpha: jax.Array  # [d]
     beta: jax.Array  # [d, 2 m]
