@@ -15,7 +15,7 @@ from storax.effects import Record, Sites
 from storax.errors import ArgumentTypeError, InferenceError, ShapeError, UnknownNameError, nearest
 from storax.keys import as_key
 from storax.logprob.checking import examine
-from storax.logprob.collecting import check_values, collect, open_sites
+from storax.logprob.collecting import Collector, check_values, collect, open_sites
 from storax.logprob.layout import Layout
 from storax.logprob.scoring import joint
 from storax.logprob.stabilizing import stabilized
@@ -155,8 +155,15 @@ class Density:
 
     def site_scores(self, vector: jax.Array) -> dict[str, jax.Array]:
         """The log density that each site contributes, to say which one is to blame."""
-        records = self.evaluate(vector).records
-        return {n: jnp.sum(r.score()) for n, r in records.items() if not r.is_mark}
+        return _scores(self.evaluate(vector).records)
+
+    def scores_of(self, values: Mapping[str, Any]) -> dict[str, jax.Array]:
+        """The same, of the values of the latent sites."""
+        return _scores(collect(self._model, self._staged, self._staged.arrays, Collector(dict(values), self._call)))
+
+
+def _scores(records: Mapping[str, Record]) -> dict[str, jax.Array]:
+    return {n: jnp.sum(r.score()) for n, r in records.items() if not r.is_mark}
 
 
 def _unreached(record: Record, z: jax.Array) -> jax.Array:

@@ -22,7 +22,9 @@ from storax.models import Model, model
 from storax.params import param
 from storax.plates import plate
 from storax.samplers import Posterior, mcmc, nuts
+from storax.samplers.langevin import sghmc, sgld
 from storax.samplers.optimizing import PointEstimate, laplace, map_estimate, pathfinder
+from storax.samplers.stochastic import sgmcmc
 from storax.samplers.variational import elbo, guides, svi
 from storax.vmapping import vmap
 
@@ -66,6 +68,9 @@ __all__ = [  # noqa: PLE0604
     "scale",
     "scope",
     "seed",
+    "sghmc",
+    "sgld",
+    "sgmcmc",
     "substitute",
     "supports",
     "svi",

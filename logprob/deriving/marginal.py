@@ -72,6 +72,9 @@ class Marginal(Density):
     def site_scores(self, vector: jax.Array) -> dict[str, jax.Array]:
         return {"all sites together": self.evaluate(vector).log_density}
 
+    def scores_of(self, values: Mapping[str, Any]) -> dict[str, jax.Array]:
+        return {"all sites together": self._joint(values).log_density}
+
     @plain_errors
     def unconstrain(self, values: Mapping[str, Any]) -> dict[str, jax.Array]:
         return self.layout.unflatten(self.moved(jnp.zeros(self.size, self.layout.dtype), values))

@@ -25,6 +25,7 @@ class Plan(NamedTuple):
     locals: Any
     globals: Any
     features: jax.Array  # [row, feature]
+    weight: float  # how many copies of the plate each row stands for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,14 +67,17 @@ class Amortised(Family):
                 f"the latent sites are {sorted(dims)}."
             )
         positions = np.concatenate(local, 1)
-        if batch is not None and self.plate in batch and len(rows) != len(positions):
-            rows = rows[batch[self.plate]]
+        weight = 1.0
+        if batch and self.plate in batch:
+            indices, total = batch[self.plate]
+            weight = total / len(indices)
+            rows = rows if len(rows) == len(positions) else rows[indices]
         if len(rows) != len(positions):
             raise ShapeError(
                 f"sx.guides.Amortised: plate {self.plate!r} has {len(positions)} copies, and the features {len(rows)} "
                 f"rows. Return one row of features for each copy."
             )
-        return Plan(positions, np.setdiff1d(np.arange(density.size), positions), rows)
+        return Plan(positions, np.setdiff1d(np.arange(density.size), positions), rows, weight)
 
     def _is_local(self, info: Any, slot: Any) -> bool:
         dims = info.site.dims
@@ -100,16 +104,19 @@ class Amortised(Family):
         own = jax.random.normal(keys[1], loc.shape, loc.dtype)
         z = jnp.zeros(outer.size + loc.size, outer.dtype).at[context.globals].set(outer)
         z = z.at[context.locals].set(loc + jnp.exp(log_scale) * own)
-        log_q = log_standard_normal(noise) + log_standard_normal(jnp.ravel(own))
-        return z, log_q - params["log_scale"].sum() - log_scale.sum()
+        return z, self._density(params, noise, own, log_scale, context)
 
     def log_prob(self, params: Params, z: jax.Array, context: Any = None) -> jax.Array:
         outer, inner = z[context.globals], z[context.locals]
         loc, log_scale = self._local(params, outer, context)
         noise = (outer - params["loc"]) * jnp.exp(-params["log_scale"])
         own = (inner - loc) * jnp.exp(-log_scale)
-        log_q = log_standard_normal(noise) + log_standard_normal(jnp.ravel(own))
-        return log_q - params["log_scale"].sum() - log_scale.sum()
+        return self._density(params, noise, own, log_scale, context)
+
+    def _density(self, params: Params, noise: Any, own: Any, log_scale: Any, plan: Plan) -> jax.Array:
+        """The copies count as often as those of the model."""
+        inner = log_standard_normal(jnp.ravel(own)) - log_scale.sum()
+        return log_standard_normal(noise) - params["log_scale"].sum() + plan.weight * inner
 
     def pace(self, params: Params) -> Any:
         return {n: jax.tree.map(lambda _: NETWORK_PACE if n == "network" else 1.0, x) for n, x in params.items()}  # noqa: B023

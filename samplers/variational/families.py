@@ -56,7 +56,7 @@ class Family(abc.ABC):
     def context(self, density: Density, features: Any, batch: Any = None) -> Any:
         """What draws depend on beside the parameters: the model's structure, and what `companion` returns.
 
-        `batch`: the indices of the plates' subsamples by name.
+        `batch`: plates with a subsample, name -> (indices, how many copies there are).
         """
         return None
 

@@ -38,14 +38,10 @@ def neighbours(density: Density) -> dict[str, set[str]]:
     (['b'], ['a', 'c'])
     """
     names = [s.name for s in density.layout.slots]
-
-    def scores(z: list[Any]) -> list[Any]:
-        by_name = dict(zip(names, z, strict=True))
-        return list(density.site_scores(density.layout.flatten(by_name)).values())
-
-    shapes = [jax.ShapeDtypeStruct(s.z_shape, density.layout.dtype) for s in density.layout.slots]
-    # Slots that are alike are constrained as one array: only apart can be told who depends on whom.
-    closed = jax.make_jaxpr(lambda z: scores(z))(shapes)
+    infos = [density.sites[n] for n in names]
+    shapes = [jax.ShapeDtypeStruct(i.shape, i.dtype) for i in infos]
+    scores = lambda values: list(density.scores_of(dict(zip(names, values, strict=True))).values())  # noqa: E731
+    closed = jax.make_jaxpr(scores)(shapes)
     edges: dict[str, set[str]] = {n: set() for n in names}
     for output in range(len(closed.jaxpr.outvars)):
         flags = [[i == j for j in range(len(names))] for i in range(len(names))]

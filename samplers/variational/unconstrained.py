@@ -68,14 +68,15 @@ class Unconstrained:
         features = self.companion.model.run(self.companion.staged, self.companion.staged.arrays)
         return self.family.context(density, features, self._batch(key))
 
-    def _batch(self, key: jax.Array) -> dict[str, jax.Array]:
+    def _batch(self, key: jax.Array) -> dict[str, Any]:
+        """Plates with a subsample: name -> (indices, how many copies there are)."""
         model, staged = self.model
         names = subsamples(model.sites(staged))
         if not names:
             return {}
         # A subsample depends on the key and its name alone: it is the one that the density has.
         _, trace = model.handled_by(Seed(key)).handled_by(Tracer()).run(staged, staged.arrays)
-        return {n: trace[n].value for n in names}
+        return {n: (trace[n].value, names[n][0]) for n in names}
 
     def init(self, key: jax.Array) -> Any:
         keys = jax.random.split(key, 3)

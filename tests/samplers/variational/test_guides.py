@@ -56,6 +56,7 @@ def test_the_density_of_a_draw_is_that_of_the_change_of_variables(family, x64, m
     np.testing.assert_allclose(normal - jnp.linalg.slogdet(jacobian)[1], log_q, rtol=1e-7)
 
 
+@pytest.mark.long
 def test_draws_of_a_low_rank_normal_have_its_covariance_and_entropies_are_means():
     density = sx.unconstrain(chain)()
     for family in (sx.guides.LowRankNormal(rank=2), sx.guides.MeanField(), sx.guides.Structured()):
@@ -89,6 +90,7 @@ def test_sites_that_meet_in_the_model_are_neighbours():
     assert edges["a"] == {"b"} and edges["b"] == {"a", "s"} and edges["s"] == {"b"}
 
 
+@pytest.mark.long
 def test_a_structured_guide_is_exact_where_the_posterior_is_a_gaussian_of_its_structure():
     def model(y):
         a = sx.sample("a", sx.Normal(0.0, 1.0))
@@ -101,6 +103,7 @@ def test_a_structured_guide_is_exact_where_the_posterior_is_a_gaussian_of_its_st
     assert abs(fit.loss + evidence) < 0.01
 
 
+@pytest.mark.long
 def test_an_amortised_guide_learns_the_posterior_of_every_copy_from_minibatches():
     x = jax.random.normal(jax.random.key(0), (60,)) * jnp.sqrt(2.0)
 
