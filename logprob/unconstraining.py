@@ -16,7 +16,7 @@ from storax.effects import Record, Sites
 from storax.errors import ArgumentTypeError, InferenceError, ShapeError, UnknownNameError, nearest
 from storax.keys import as_key
 from storax.logprob.checking import examine
-from storax.logprob.collecting import check_values, collect, open_sites
+from storax.logprob.collecting import Collector, check_values, collect, open_sites
 from storax.logprob.layout import Layout
 from storax.logprob.scoring import Pieces, addends, joint
 from storax.logprob.stabilizing import stabilized
@@ -27,10 +27,25 @@ from storax.staging import Staged
 
 
 class Evaluation(NamedTuple):
-    """A point seen from both sides: its log density on R^n, and every site's record."""
+    """A point seen from both sides: its log density on R^n, that of its values there, and every site's record."""
 
     log_density: jax.Array
+    log_det: jax.Array  # of the change of variables; log_density counts it
     records: dict[str, Record]
+
+    @property
+    def of_values(self) -> jax.Array:
+        """The log density of the values, without the change of variables."""
+        return self.log_density - self.log_det
+
+
+class _Seen(NamedTuple):
+    """What a walk to a point has seen."""
+
+    records: dict[str, Record]
+    pieces: Pieces
+    log_det: jax.Array  # of the change of variables
+    unreached: jax.Array  # the log density of coordinates that no branch asked for
 
 
 class Density:
@@ -56,6 +71,12 @@ class Density:
             )
         self.layout = Layout(scout(model, staged, latent, call))
         refuse_dependent_branches(self)
+
+    def without_data(self) -> Density:
+        """What is known of it without its model and data, which `with_data` gives back."""
+        other = copy.copy(self)
+        other._model, other._staged = Model(_no_model), self._staged._replace(arrays=[])
+        return other
 
     def with_data(self, model: Model, staged: Staged) -> Density:
         """The same for other data of the same shapes: nothing is looked at again."""
@@ -138,23 +159,25 @@ class Density:
         return self.evaluate(vector).log_density
 
     def evaluate(self, vector: jax.Array) -> Evaluation:
-        records, rest, pieces = self._seen(vector)
-        return Evaluation(joint(records.values(), pieces) + rest, records)
+        seen = self._seen(vector)
+        total = joint(seen.records.values(), seen.pieces) + seen.unreached
+        return Evaluation(total + seen.log_det, seen.log_det, seen.records)
 
     def addends(self, vector: jax.Array) -> list[jax.Array]:
         """Arrays of which the log density is the sum."""
-        records, rest, pieces = self._seen(vector)
-        return [*addends(records.values(), pieces), rest]
+        seen = self._seen(vector)
+        return [*addends(seen.records.values(), seen.pieces), seen.unreached + seen.log_det]
 
-    def _seen(self, vector: jax.Array) -> tuple[dict[str, Record], jax.Array, Pieces]:
-        """All records at a point, and what changes of variables add to their log densities."""
+    def _seen(self, vector: jax.Array) -> _Seen:
         values, on_walk, log_det, pieces = self.layout.constrain(vector)
         walker = Constrainer({**values, **on_walk}, self._call, frozenset(on_walk))
         records = collect(self._model, self._staged, self._staged.arrays, walker)
+        unreached = jnp.zeros((), self.layout.dtype)
         for slot in self.layout.slots:
             if slot.name in on_walk:
-                log_det = log_det + _rest(records[slot.name], on_walk[slot.name])
-        return records, log_det, pieces
+                log_det = log_det + jnp.sum(records[slot.name].log_det)
+                unreached = unreached + _unreached(records[slot.name], on_walk[slot.name])
+        return _Seen(records, pieces, log_det, unreached)
 
     def quantities(self, vector: jax.Array) -> dict[str, jax.Array]:
         """Every latent and derived quantity by name."""
@@ -164,20 +187,30 @@ class Density:
 
     def site_scores(self, vector: jax.Array) -> dict[str, jax.Array]:
         """The log density that each site contributes, to say which one is to blame."""
-        records = self.evaluate(vector).records
-        return {n: jnp.sum(r.score()) for n, r in records.items() if not r.is_mark}
+        return _scores(self.evaluate(vector).records)
+
+    def scores_of(self, values: Mapping[str, Any]) -> dict[str, jax.Array]:
+        """The same, of the values of the latent sites."""
+        return _scores(collect(self._model, self._staged, self._staged.arrays, Collector(dict(values), self._call)))
 
 
-def _rest(record: Record, z: jax.Array) -> jax.Array:
-    """What a site constrained on the walk adds: its log-determinant, or a standard normal where it was not reached.
+def _no_model() -> None:
+    raise AssertionError("a density without data was evaluated")
+
+
+def _scores(records: Mapping[str, Record]) -> dict[str, jax.Array]:
+    return {n: jnp.sum(r.score()) for n, r in records.items() if not r.is_mark}
+
+
+def _unreached(record: Record, z: jax.Array) -> jax.Array:
+    """What a site constrained on the walk adds beside its log-determinant: a standard normal where it was not reached.
 
     In a branch that the data did not take, z is free: any proper density will do, and this one samples well.
     """
     if record.active is None:
-        return jnp.sum(record.log_det)
+        return jnp.zeros((), z.dtype)
     free = ~record.active.reshape(record.active.shape + (1,) * (z.ndim - record.active.ndim))
-    normal = jnp.where(free, -0.5 * z**2 - 0.5 * math.log(2 * np.pi), 0.0)
-    return jnp.sum(record.log_det) + jnp.sum(normal)
+    return jnp.sum(jnp.where(free, -0.5 * z**2 - 0.5 * math.log(2 * np.pi), 0.0))
 
 
 def _or_nan(record: Record) -> jax.Array:

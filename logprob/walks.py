@@ -11,6 +11,7 @@ from storax import jaxprs
 from storax.bijections import biject_to
 from storax.data import is_concrete
 from storax.distributions import Subsample
+from storax.distributions.parameter import Parameter
 from storax.effects import Context, Effect, SiteInfo, Sites
 from storax.errors import InferenceError, ObservationError
 from storax.logprob.collecting import Collector, collect
@@ -19,6 +20,8 @@ from storax.models import Model
 from storax.pytrees import static
 from storax.staging import Staged
 from storax.supports import show
+
+OPTIMISING = frozenset({"sx.unconstrain", "sx.map_estimate", "sx.elbo", "sx.svi"})  # what sx.param is for
 
 
 class Found:
@@ -41,6 +44,11 @@ class Scout(Collector):
         # A leaf that is a number here and now is the same wherever the sites are.
         known = [x if is_concrete(x) and not np.ndim(x) else s for x, s in zip(effect.leaves, shapes, strict=True)]
         d = site.distribution(known)
+        if isinstance(d, Parameter) and self.call not in OPTIMISING:
+            raise InferenceError(
+                f"{self.call}: {site.label} is a parameter, sx.param, without a prior: there is no posterior of it. "
+                f"Give it a value, sx.substitute(model, {{{effect.name!r}: value}}), or make it a sx.sample."
+            )
         if d.is_discrete:
             raise InferenceError(_discrete(effect, d, self.call))
         z_shape = biject_to(d.support).inverse_shape((*site.shape, *d.shape))

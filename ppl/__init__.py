@@ -23,8 +23,13 @@ from storax.handlers import Trace, block, condition, do, mask, replay, scale, sc
 from storax.language import deterministic, factor, rv, sample
 from storax.logprob import Density, check, distribution, log_density, log_likelihood, unconstrain
 from storax.models import Model, model
+from storax.params import param
 from storax.plates import plate
 from storax.samplers import Posterior, hmc, mcmc, nuts, shard_rows
+from storax.samplers.langevin import sghmc, sgld
+from storax.samplers.optimizing import PointEstimate, laplace, map_estimate, pathfinder
+from storax.samplers.stochastic import sgmcmc
+from storax.samplers.variational import elbo, guides, svi
 from storax.vmapping import vmap
 
 __version__ = "0.1.0"
@@ -34,6 +39,7 @@ __all__ = [  # noqa: PLE0604
     "Density",
     "Model",
     "NotMeasurable",
+    "PointEstimate",
     "Posterior",
     "Trace",
     "bijections",
@@ -44,16 +50,22 @@ __all__ = [  # noqa: PLE0604
     "distribution",
     "distributions",
     "do",
+    "elbo",
     "errors",
     "factor",
     "hmc",
+    "guides",
+    "laplace",
     "log_density",
     "log_likelihood",
     "logprob",
+    "map_estimate",
     "mask",
     "mcmc",
     "model",
     "nuts",
+    "param",
+    "pathfinder",
     "plate",
     "replay",
     "rv",
@@ -62,8 +74,12 @@ __all__ = [  # noqa: PLE0604
     "scope",
     "seed",
     "shard_rows",
+    "sghmc",
+    "sgld",
+    "sgmcmc",
     "substitute",
     "supports",
+    "svi",
     "trace",
     "tune_cpu",
     "unconstrain",

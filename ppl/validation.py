@@ -18,6 +18,7 @@ _EXAMPLES = {
     "sx.sample": 'sx.sample("mu", sx.Normal(0.0, 1.0))',
     "sx.deterministic": 'sx.deterministic("total", a + b)',
     "sx.factor": 'sx.factor("penalty", -x**2)',
+    "sx.param": 'sx.param("scale", 1.0)',
     "sx.plate": 'sx.plate("school", 8)',
     "sx.scope": 'sx.scope(model, "rows")',
 }

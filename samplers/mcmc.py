@@ -13,7 +13,6 @@ from storax.data import is_concrete
 from storax.errors import ArgumentTypeError, UnknownNameError, nearest
 from storax.handlers.giving import gather
 from storax.keys import as_key
-from storax.logprob.checking import examine
 from storax.logprob.unconstraining import Density
 from storax.models import Model, transformation
 from storax.samplers.checkpoints import Checkpoint, identity
@@ -22,7 +21,7 @@ from storax.samplers.health import warn_about
 from storax.samplers.keeping import Keeper
 from storax.samplers.kernels import Kernel
 from storax.samplers.nuts import nuts
-from storax.samplers.posterior import Posterior
+from storax.samplers.posterior import Posterior, axes_of
 from storax.samplers.programs import Program, program_of
 from storax.samplers.progress import progress as progress_of
 from storax.samplers.settings import (
@@ -129,8 +128,6 @@ def mcmc(
                 "of its own and looks at the data first: call it outside, or use a kernel by hand (sx.nuts(...).step)."
             )
         program = program_of(model, staged, kernel, settings, args, kwargs)
-        if all(getattr(x, "is_fully_addressable", True) for x in staged.arrays):  # else no process sees the data
-            examine(model, staged, staged.arrays)
         density = program.density(model, staged)
         kernel.initial_inverse_mass(jnp.zeros(density.size, density.layout.dtype))  # does it fit?
         _check_names(density, keeping)
@@ -158,7 +155,7 @@ def _run(
     keeper = Keeper(ready.name, program.rows, kernel.columns, settings.num_chains, settings.num_samples, *keeping)
     complete = conduct(ready.go_on, fleet, settings, program, keeper, progress_of(show, settings.num_chains), saved)
     order = [n for n in density.sites if n in keeper.names]
-    dims = {n: _dims(density.sites[n], keeper.names[n]) for n in order}
+    dims = {n: axes_of(density.sites[n], len(keeper.names[n])) for n in order}
     posterior = Posterior(
         {n: keeper.samples[n] for n in order if n in keeper.samples}, keeper.stats, keeper.warmup_stats, dims,
         {"driver": program.driver, "kernel": kernel.name, "complete": complete}, keeper.divergences, keeper.moments,
@@ -183,10 +180,3 @@ def _check_names(density: Density, keeping: Keeping) -> None:
             raise UnknownNameError(
                 f"sx.mcmc(collect=...): the draws have nothing named {name!r}. {nearest(name, known)}"
             )
-
-
-def _dims(info: Any, shape: tuple[int, ...]) -> tuple[str | None, ...]:
-    """Names of a draw's axes: loops and lanes have none, plates have theirs, event axes have none."""
-    axes, named = len(shape), info.site.dims
-    front = axes - len(named) - (0 if info.is_derived else info.event_dim)
-    return (*(None,) * max(front, 0), *named, *(None,) * (axes - max(front, 0) - len(named)))

@@ -12,6 +12,13 @@ from storax.samplers.moments import Moments
 from storax.samplers.summarising import Summary, summarise
 
 
+def axes_of(info: Any, axes: int) -> tuple[str | None, ...]:
+    """Names of a draw's axes: loops and lanes have none, plates have theirs, event axes have none."""
+    named = info.site.dims
+    front = axes - len(named) - (0 if info.is_derived else info.event_dim)
+    return (*(None,) * max(front, 0), *named, *(None,) * (axes - max(front, 0) - len(named)))
+
+
 class Posterior(Mapping[str, np.ndarray]):
     """The draws of a run.
 

@@ -36,6 +36,11 @@ class Keeping(NamedTuple):
 
 
 def check_count(name: str, value: Any, least: int) -> int:
+    """A setting of `sx.mcmc`: see `as_count`."""
+    return as_count(f"sx.mcmc: {name}", value, least)
+
+
+def as_count(what: str, value: Any, least: int) -> int:
     """A Python int, at least `least`.
 
     Raises:
@@ -43,10 +48,10 @@ def check_count(name: str, value: Any, least: int) -> int:
         SettingsError: too small, or more than can be counted.
     """
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
-        raise ArgumentTypeError(f"sx.mcmc: {name} must be an int, got {value!r} of type {type(value).__name__}.")
+        raise ArgumentTypeError(f"{what} must be an int, got {value!r} of type {type(value).__name__}.")
     if not least <= value < MOST_DRAWS:
         limit = f"at least {least}" if value < least else "below 2**30"
-        raise SettingsError(f"sx.mcmc: {name} must be {limit}, got {value}.")
+        raise SettingsError(f"{what} must be {limit}, got {value}.")
     return int(value)
 
 

@@ -59,7 +59,7 @@ class Marginal(Density):
 
     def evaluate(self, vector: jax.Array) -> Evaluation:
         values, _, log_det, _ = self.layout.constrain(vector)
-        return Evaluation(self._joint(values).log_density + log_det, {})
+        return Evaluation(self._joint(values).log_density + log_det, log_det, {})
 
     def addends(self, vector: jax.Array) -> list[jax.Array]:
         return [self.of_vector(vector)]
@@ -74,6 +74,9 @@ class Marginal(Density):
 
     def site_scores(self, vector: jax.Array) -> dict[str, jax.Array]:
         return {"all sites together": self.evaluate(vector).log_density}
+
+    def scores_of(self, values: Mapping[str, Any]) -> dict[str, jax.Array]:
+        return {"all sites together": self._joint(values).log_density}
 
     @plain_errors
     def unconstrain(self, values: Mapping[str, Any]) -> dict[str, jax.Array]:

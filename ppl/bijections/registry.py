@@ -17,6 +17,7 @@ from storax.bijections.ordering import Ordered, PositiveOrdered
 from storax.bijections.rotations import ToComplex
 from storax.bijections.sphere import Stereographic
 from storax.bijections.stick_breaking import StickBreaking
+from storax.bijections.uncounted import Uncounted
 from storax.bijections.zero_sum import ZeroSumIsometry
 from storax.errors import ArgumentTypeError
 
@@ -159,3 +160,8 @@ def _(support: supports.Independent) -> Bijection:
     if support.is_discrete:
         return biject_to(support.base)
     return Lifted(biject_to(support.base), support.count)
+
+
+@biject_to.register
+def _(support: supports.Free) -> Bijection:
+    return Uncounted(biject_to(support.base), support.rank)

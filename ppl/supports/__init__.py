@@ -15,6 +15,7 @@ from storax.supports.ends import intersection as intersection
 from storax.supports.ends import larger as larger
 from storax.supports.ends import range_between as range_between
 from storax.supports.ends import smaller as smaller
+from storax.supports.free import Free as Free
 from storax.supports.integers import (
     Boolean,
     Exactly,
