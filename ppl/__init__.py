@@ -15,7 +15,7 @@ True
 from storax import bijections, distributions, errors, logprob, supports
 from storax.distributions import *  # noqa: F403
 from storax.errors import NotMeasurable
-from storax.handlers import Trace, block, condition, do, mask, replay, scale, scope, seed, substitute, trace
+from storax.handlers import Trace, block, condition, do, draw, mask, replay, scale, scope, seed, show, substitute, trace
 from storax.language import deterministic, factor, rv, sample
 from storax.logprob import Density, check, distribution, log_density, log_likelihood, unconstrain
 from storax.models import Model, model
@@ -39,6 +39,7 @@ __all__ = [  # noqa: PLE0604
     "deterministic",
     "distribution",
     "distributions",
+    "draw",
     "do",
     "errors",
     "factor",
@@ -56,6 +57,7 @@ __all__ = [  # noqa: PLE0604
     "scale",
     "scope",
     "seed",
+    "show",
     "substitute",
     "supports",
     "trace",

@@ -1,0 +1,132 @@
+"""A graph as text: a table, HTML, Mermaid, DOT.  Names are text from outside, and are escaped."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from storax.depending import Box
+
+HEAD = ("site", "kind", "distribution", "shape", "dims", "parents")
+
+
+def label(row: Any) -> str:
+    """`mu: Normal`, or what else a node says."""
+    return f"{row.name}: {row.distribution}" if row.distribution and row.kind != "factor" else row.name
+
+
+def cells(row: Any) -> tuple[str, ...]:
+    dims = ", ".join(d or "-" for d in row.dims) if any(row.dims) else ""
+    return row.name, row.kind, row.distribution, str(row.shape), dims, ", ".join(row.parents)
+
+
+def to_text(rows: Sequence[Any]) -> str:
+    body = [HEAD, *map(cells, rows)]
+    wide = [max(len(line[i]) for line in body) for i in range(len(HEAD))]
+    return "\n".join("  ".join(f"{c:{w}}" for c, w in zip(line, wide, strict=True)).rstrip() for line in body)
+
+
+def to_html(rows: Sequence[Any]) -> str:
+    """A table."""
+    line = lambda tag, texts: "".join(f"<{tag}>{html.escape(t)}</{tag}>" for t in texts)  # noqa: E731
+    body = "".join(f"<tr>{line('td', cells(r))}</tr>" for r in rows)
+    return f"<table><thead><tr>{line('th', HEAD)}</tr></thead><tbody>{body}</tbody></table>"
+
+
+class Group(NamedTuple):
+    """The rows directly in a box (None: in no box), and the boxes in it."""
+
+    box: Box | None
+    rows: list[Any]
+    inner: dict[Box, Group]
+
+
+def grouped(rows: Sequence[Any]) -> Group:
+    """The boxes nested as the rows say, outermost first."""
+    whole = Group(None, [], {})
+    for row in rows:
+        group = whole
+        for box in row.boxes:
+            group = group.inner.setdefault(box, Group(box, [], {}))
+        group.rows.append(row)
+    return whole
+
+
+def edges(rows: Sequence[Any]) -> Iterator[tuple[int, int, bool]]:
+    """(parent, child, does it come from an earlier step of a loop?), as positions."""
+    position = {row.name: i for i, row in enumerate(rows)}
+    for child, row in enumerate(rows):
+        for parent in row.parents:
+            yield position[parent], child, position[parent] >= child
+
+
+_PLAIN = frozenset(" :,.-_")
+
+
+def _mermaid(text: str) -> str:
+    """Only letters, digits and a few marks stay as they are; everything else becomes an entity."""
+    return "".join(c if (c.isascii() and c.isalnum()) or c in _PLAIN else f"#{ord(c)};" for c in text)
+
+
+_MERMAID = {
+    "latent": '("{}")',
+    "anonymous": '("{}")',
+    "observed": '[["{}"]]',
+    "derived": '["{}"]',
+    "factor": '{{"{}"}}',
+}
+
+
+def to_mermaid(rows: Sequence[Any]) -> str:
+    lines, number = ["flowchart TD"], {row.name: i for i, row in enumerate(rows)}
+    count = 0
+
+    def write(group: Group, indent: str) -> None:
+        nonlocal count
+        for row in group.rows:
+            shape = _MERMAID[row.kind].replace("{}", _mermaid(label(row)))
+            lines.append(f"{indent}n{number[row.name]}{shape}")
+        for box, inner in group.inner.items():
+            lines.append(f'{indent}subgraph b{count}["{_mermaid(box.title)}"]')
+            count += 1
+            write(inner, indent + "  ")
+            lines.append(f"{indent}end")
+
+    write(grouped(rows), "  ")
+    lines += [f"  n{a} {'-.->' if back else '-->'} n{b}" for a, b, back in edges(rows)]
+    return "\n".join(lines)
+
+
+def _dot(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else "?" for c in escaped) + '"'
+
+
+_DOT = {
+    "latent": "shape=ellipse",
+    "anonymous": "shape=ellipse, style=dotted",
+    "observed": "shape=ellipse, style=filled, fillcolor=lightgray",
+    "derived": "shape=box",
+    "factor": "shape=diamond",
+}
+
+
+def to_graphviz(rows: Sequence[Any]) -> str:
+    lines, number = ["digraph model {"], {row.name: i for i, row in enumerate(rows)}
+    count = 0
+
+    def write(group: Group, indent: str) -> None:
+        nonlocal count
+        for row in group.rows:
+            lines.append(f"{indent}n{number[row.name]} [label={_dot(label(row))}, {_DOT[row.kind]}];")
+        for box, inner in group.inner.items():
+            lines.append(f"{indent}subgraph cluster_{count} {{")
+            count += 1
+            lines.append(f"{indent}  label={_dot(box.title)}; labeljust=r; labelloc=b;")
+            write(inner, indent + "  ")
+            lines.append(f"{indent}}}")
+
+    write(grouped(rows), "  ")
+    lines += [f"  n{a} -> n{b}{' [style=dashed, constraint=false]' if back else ''};" for a, b, back in edges(rows)]
+    return "\n".join([*lines, "}"])
