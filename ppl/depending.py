@@ -90,8 +90,8 @@ class _Walk(NamedTuple):
         if kind == "cond":
             index, branches, operands = jaxprs.Branches.read(equation.params, arguments)
             taken = inside._replace(control=self.control | index)
-            outputs = [taken.run(b, operands) for b in branches]
-            return [index.union(*column) for column in zip(*outputs, strict=True)]
+            ways = [taken.run(b, operands) for b in branches]
+            return [index.union(*column) for column in zip(*ways, strict=True)]
         if kind == "storax_vmap":
             inside = inside.within(Box("lanes", place, equation.params["size"]))
         bodies = [jaxprs.close(sub) for sub in jaxprs.sub_jaxprs(equation)]

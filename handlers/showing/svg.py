@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,7 +47,8 @@ def _node(row: Any, node: Placed) -> str:
     x, y, w = node.x, node.y, node.width
     if row.kind in ("derived", "factor"):
         corner = 0 if row.kind == "derived" else 10
-        shape = f'<rect x="{x - w / 2:.1f}" y="{y - HEIGHT / 2:.1f}" width="{w:.1f}" height="{HEIGHT:.0f}" rx="{corner}" {look}/>'
+        left, top = f"{x - w / 2:.1f}", f"{y - HEIGHT / 2:.1f}"
+        shape = f'<rect x="{left}" y="{top}" width="{w:.1f}" height="{HEIGHT:.0f}" rx="{corner}" {look}/>'
     else:
         shape = f'<ellipse cx="{x:.1f}" cy="{y:.1f}" rx="{w / 2:.1f}" ry="{HEIGHT / 2:.0f}" {look}/>'
     return f'{shape}<text x="{x:.1f}" y="{y:.1f}" {_STYLE}>{html.escape(label(row))}</text>'
@@ -85,7 +87,7 @@ def _around(layout: Layout, a: Placed, b: Placed) -> list[tuple[float, float]]:
 def _smooth(points: Sequence[tuple[float, float]]) -> str:
     """A curve that is vertical at every point."""
     path = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
         middle = (y0 + y1) / 2
         path += f"C{x0:.1f} {middle:.1f} {x1:.1f} {middle:.1f} {x1:.1f} {y1:.1f}"
     return path
