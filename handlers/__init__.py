@@ -15,6 +15,7 @@ from storax.handlers.seeding import seed
 from storax.handlers.showing import ModelGraph, show
 from storax.handlers.substituting import substitute
 from storax.handlers.tracing import Trace, TracedSite, trace
+from storax.handlers.unconditioning import uncondition
 from storax.handlers.weighting import mask, scale
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "show",
     "substitute",
     "trace",
+    "uncondition",
 ]

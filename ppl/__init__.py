@@ -15,12 +15,27 @@ True
 from storax import bijections, distributions, errors, logprob, supports
 from storax.distributions import *  # noqa: F403
 from storax.errors import NotMeasurable
-from storax.handlers import Trace, block, condition, do, draw, mask, replay, scale, scope, seed, show, substitute, trace
+from storax.handlers import (
+    Trace,
+    block,
+    condition,
+    do,
+    draw,
+    mask,
+    replay,
+    scale,
+    scope,
+    seed,
+    show,
+    substitute,
+    trace,
+    uncondition,
+)
 from storax.language import deterministic, factor, rv, sample
 from storax.logprob import Density, check, distribution, log_density, log_likelihood, unconstrain
 from storax.models import Model, model
 from storax.plates import plate
-from storax.samplers import Posterior, mcmc, nuts
+from storax.samplers import Posterior, mcmc, nuts, predictive, predictive_check, prior
 from storax.vmapping import vmap
 
 __version__ = "0.1.0"
@@ -51,6 +66,9 @@ __all__ = [  # noqa: PLE0604
     "model",
     "nuts",
     "plate",
+    "predictive",
+    "predictive_check",
+    "prior",
     "replay",
     "rv",
     "sample",
@@ -61,6 +79,7 @@ __all__ = [  # noqa: PLE0604
     "substitute",
     "supports",
     "trace",
+    "uncondition",
     "unconstrain",
     "vmap",
 ]

@@ -76,17 +76,14 @@ def show(model: Callable[..., Any]) -> Callable[..., ModelGraph]:
 
 def _row(name: str, info: SiteInfo, node: Node, order: list[str]) -> Row:
     site = info.site
-    lanes = (*(box.size for box in node.loops if box.size is not None), *site.lane_shape)
-    batch = info.shape[len(lanes) :]
-    dims = (*site.dims, *(None,) * (len(batch) - len(site.dims)))
-    plates = [Box("plate", dim, size) for dim, size in zip(dims, batch, strict=True) if dim is not None]
+    plates = [Box("plate", dim, size) for dim, size in zip(info.axis_names, info.shape, strict=True) if dim is not None]
     boxes = (*node.loops, *(Box("lanes", f"{i}", n) for i, n in enumerate(site.lane_shape)), *plates)
     return Row(
         name,
         _kind(info),
         "" if info.is_derived else site.distribution([None] * site.tree.num_leaves).name,
         info.shape,
-        (*(None,) * len(lanes), *dims),
+        info.axis_names,
         tuple(sorted(node.parents, key=order.index)),
         boxes,
         info.conditional,
