@@ -73,6 +73,14 @@ class InferenceError(StoraxError, ValueError):
     """The model is not one that this algorithm can handle: no latent sites, discrete latents, ..."""
 
 
+class MissingExtraError(StoraxError, ImportError):
+    """A library that storax does not need by itself is not installed."""
+
+
+class StorageError(StoraxError, OSError):
+    """A file could not be written or read, or does not hold what it should."""
+
+
 class SamplingWarning(UserWarning):
     """A run ended, but its draws need a second look."""
 

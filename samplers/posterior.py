@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from storax.errors import UnknownNameError, nearest
+from storax.samplers.diagnosing import Diagnosis, diagnose
+from storax.samplers.labelling import check_coords, check_dims, labels_of
 from storax.samplers.summarising import Summary, summarise
 
 
@@ -21,6 +23,11 @@ class Posterior(Mapping[str, np.ndarray]):
             `[chain, draw]`.
         warmup_stats: the same for the draws of the warm-up.
         dims: name -> names of the axes of one draw (those of `sx.plate`), None where there is none.
+        attrs: how it was made.
+        coords: name of an axis -> labels along it.
+        groups: name of a group -> name -> array: "observed_data" and "constant_data" (as they are), and draws
+            `[chain, draw, ...]` in "log_likelihood", "prior", "prior_predictive", "posterior_predictive" and
+            "predictions".
 
     >>> import storax as sx
     >>> post = sx.mcmc(lambda: sx.sample("x", sx.Normal(0.0, 1.0)), num_chains=2, num_samples=500)(0)
@@ -28,17 +35,26 @@ class Posterior(Mapping[str, np.ndarray]):
     ((2, 500), ['x'])
     """
 
+    sample_dims = ("chain", "draw")
+
     def __init__(
         self,
         samples: Mapping[str, np.ndarray],
         stats: Mapping[str, np.ndarray] | None = None,
         warmup_stats: Mapping[str, np.ndarray] | None = None,
         dims: Mapping[str, tuple[str | None, ...]] | None = None,
+        attrs: Mapping[str, Any] | None = None,
+        *,
+        coords: Mapping[str, Any] | None = None,
+        groups: Mapping[str, Mapping[str, np.ndarray]] | None = None,
     ) -> None:
         self.samples = dict(samples)
         self.stats = dict(stats or {})
         self.warmup_stats = dict(warmup_stats or {})
         self.dims = dict(dims or {})
+        self.attrs = dict(attrs or {})
+        self.coords = {n: np.asarray(x) for n, x in (coords or {}).items()}
+        self.groups = {n: dict(g) for n, g in (groups or {}).items()}
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self.samples:
@@ -62,16 +78,83 @@ class Posterior(Mapping[str, np.ndarray]):
     def num_samples(self) -> int:
         return int(next(iter(self.samples.values())).shape[1])
 
-    def summary(self, probs: tuple[float, ...] = (0.05, 0.5, 0.95)) -> Summary:
+    @property
+    def observed(self) -> tuple[str, ...] | None:
+        """Names of the sites that had data; None if that is not known."""
+        return tuple(self.groups["observed_data"]) if "observed_data" in self.groups else None
+
+    def replaced(self, **changes: Any) -> Posterior:
+        """The same with other `samples`, `stats`, `dims`, `coords`, `groups`, ..."""
+        names = ("samples", "stats", "warmup_stats", "dims", "attrs", "coords", "groups")
+        return type(self)(**{n: changes.get(n, getattr(self, n)) for n in names})
+
+    def labelled(
+        self, coords: Mapping[str, Any] | None = None, dims: Mapping[str, Sequence[str | None]] | None = None
+    ) -> Posterior:
+        """The same draws with labels, which summaries, figures and exports show.
+
+        Args:
+            coords: name of an axis (a plate's, or one given in `dims`) -> its labels.
+            dims: name of a quantity -> names of the axes of one draw, None for an axis without.
+
+        Raises:
+            UnknownNameError: a quantity or an axis that there is not.
+            ShapeError: not as many names as axes, or as many labels as there are along the axis.
+
+        >>> import numpy as np, storax as sx
+        >>> post = sx.Posterior({"theta": np.random.default_rng(0).normal(size=(2, 200, 2))})
+        >>> list(post.labelled({"school": ["Choate", "Deerfield"]}, {"theta": ("school",)}).summary())
+        ['theta[Choate]', 'theta[Deerfield]']
+        """
+        shapes = {n: x.shape[2:] for n, x in self.samples.items()}
+        observed = {n: np.shape(x) for n, x in self.groups.get("observed_data", {}).items()}
+        known = {**self.dims, **check_dims(dims or {}, {**observed, **shapes})}
+        checked = check_coords(coords or {}, known, {**observed, **shapes})
+        return self.replaced(dims=known, coords={**self.coords, **checked})
+
+    def with_groups(self, **groups: Mapping[str, Any]) -> Posterior:
+        """The same draws with more beside them, for exports and figures: see `groups`."""
+        return self.replaced(groups={**self.groups, **groups})
+
+    def labels(self, name: str, index: Sequence[int]) -> tuple[Any, ...]:
+        """The labels of one number of a quantity: coordinates where there are some, else positions."""
+        return labels_of(self.dims.get(name, ()), self.coords, index)
+
+    def summary(
+        self, probs: tuple[float, ...] = (0.05, 0.5, 0.95), names: str | Iterable[str] | None = None
+    ) -> Summary:
         """Mean, sd, quantiles, Monte Carlo error, bulk and tail ESS, and R-hat (Vehtari et al. 2021).
 
         Args:
-            probs: of the quantiles, each in (0, 1).
+            probs: of the quantiles, each in (0, 1); the outer ones of the default are a 90 % credible interval.
+            names: quantities to show; default: all.
 
         Returns:
-            A table that prints, and that maps a row's name ("theta[2]") to its numbers by column.
+            A table that prints, and that maps a row's name ("theta[2]", or "theta[Deerfield]" where the axis has
+            labels) to its numbers by column.
+
+        Raises:
+            SettingsError: a probability outside of (0, 1).
+            UnknownNameError: a name there is not.
         """
-        return summarise(self.samples, probs)
+        if names is None:
+            return summarise(self, probs)
+        wanted = (names,) if isinstance(names, str) else names
+        return summarise(self.replaced(samples={n: self[n] for n in wanted}), probs)
+
+    def diagnose(self) -> Diagnosis:
+        """What went wrong, as a table: one row a check, and what to do about those that found something.
+
+        The checks: chains that move, densities of nan, divergences (with the parameters they concentrate in),
+        saturated trees, E-BFMI, R-hat, bulk and tail ESS, chains that agree.
+
+        >>> import numpy as np, storax as sx
+        >>> rng = np.random.default_rng(0)
+        >>> post = sx.Posterior({"x": rng.normal(size=(2, 500)) + [[0.0], [9.0]]})
+        >>> post.diagnose().ok, post.diagnose()["chains that agree"].ok
+        (False, False)
+        """
+        return diagnose(self)
 
     def __repr__(self) -> str:
         listing = ", ".join(f"{n}{list(x.shape[2:])}" if x.ndim > 2 else n for n, x in self.samples.items())

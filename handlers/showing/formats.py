@@ -1,8 +1,7 @@
-"""A graph as text: a table, HTML, Mermaid, DOT.  Names are text from outside, and are escaped."""
+"""A graph as text: a table, Mermaid, DOT.  Names are text from outside, and are escaped."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -21,17 +20,8 @@ def cells(row: Any) -> tuple[str, ...]:
     return row.name, row.kind, row.distribution, str(row.shape), dims, ", ".join(row.parents)
 
 
-def to_text(rows: Sequence[Any]) -> str:
-    body = [HEAD, *map(cells, rows)]
-    wide = [max(len(line[i]) for line in body) for i in range(len(HEAD))]
-    return "\n".join("  ".join(f"{c:{w}}" for c, w in zip(line, wide, strict=True)).rstrip() for line in body)
-
-
-def to_html(rows: Sequence[Any]) -> str:
-    """A table."""
-    line = lambda tag, texts: "".join(f"<{tag}>{html.escape(t)}</{tag}>" for t in texts)  # noqa: E731
-    body = "".join(f"<tr>{line('td', cells(r))}</tr>" for r in rows)
-    return f"<table><thead><tr>{line('th', HEAD)}</tr></thead><tbody>{body}</tbody></table>"
+def table(rows: Sequence[Any]) -> list[tuple[str, ...]]:
+    return [HEAD, *map(cells, rows)]
 
 
 class Group(NamedTuple):

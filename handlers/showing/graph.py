@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from storax import tables
 from storax.depending import Box
 from storax.errors import UnknownNameError, nearest
 from storax.handlers.showing import formats, svg
@@ -51,7 +52,7 @@ class ModelGraph(Mapping[str, Row]):
         return len(self._rows)
 
     def __repr__(self) -> str:
-        return formats.to_text(list(self.values()))
+        return tables.aligned(formats.table(list(self.values())))
 
     def to_mermaid(self) -> str:
         """A Mermaid flowchart, which GitHub, JupyterLab, VS Code and Quarto draw."""
@@ -66,4 +67,4 @@ class ModelGraph(Mapping[str, Row]):
         return svg.to_svg(list(self.values()))
 
     def _repr_html_(self) -> str:
-        return f"<div>{self.to_svg()}{formats.to_html(list(self.values()))}</div>"
+        return f"<div>{self.to_svg()}{tables.to_html(formats.table(list(self.values())))}</div>"
