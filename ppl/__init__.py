@@ -35,7 +35,7 @@ from storax.language import deterministic, factor, rv, sample
 from storax.logprob import Density, check, distribution, log_density, log_likelihood, unconstrain
 from storax.models import Model, model
 from storax.plates import plate
-from storax.samplers import Posterior, mcmc, nuts, predictive, predictive_check, prior
+from storax.samplers import Posterior, mcmc, nuts, predictive, predictive_check, prior, with_data
 from storax.vmapping import vmap
 
 __version__ = "0.1.0"
@@ -82,4 +82,5 @@ __all__ = [  # noqa: PLE0604
     "uncondition",
     "unconstrain",
     "vmap",
+    "with_data",
 ]

@@ -7,6 +7,6 @@ A kernel knows a function R^n -> R and nothing of models: `nuts()` is a pair of 
 from storax.samplers.mcmc import mcmc
 from storax.samplers.nuts import nuts
 from storax.samplers.posterior import Posterior
-from storax.samplers.workflow import predictive, predictive_check, prior
+from storax.samplers.workflow import predictive, predictive_check, prior, with_data
 
-__all__ = ["Posterior", "mcmc", "nuts", "predictive", "predictive_check", "prior"]
+__all__ = ["Posterior", "mcmc", "nuts", "predictive", "predictive_check", "prior", "with_data"]

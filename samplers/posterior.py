@@ -10,6 +10,7 @@ import numpy as np
 from storax.errors import UnknownNameError, nearest
 from storax.samplers.diagnosing import Diagnosis, diagnose
 from storax.samplers.labelling import check_coords, check_dims, labels_of
+from storax.samplers.storage import exporting, grouping, saving
 from storax.samplers.summarising import Summary, summarise
 
 
@@ -113,8 +114,17 @@ class Posterior(Mapping[str, np.ndarray]):
         return self.replaced(dims=known, coords={**self.coords, **checked})
 
     def with_groups(self, **groups: Mapping[str, Any]) -> Posterior:
-        """The same draws with more beside them, for exports and figures: see `groups`."""
-        return self.replaced(groups={**self.groups, **groups})
+        """The same draws with more beside them, for exports and figures.
+
+        Args:
+            **groups: see `groups`; `prior=sx.prior(...)(...)` and `posterior_predictive=sx.predictive(...)(...)` are
+                taken as they come.
+
+        Raises:
+            UnknownNameError, ShapeError: a group that there is not; draws without axes for chains and draws.
+        """
+        new = grouping.as_groups(groups, self.observed)
+        return self.replaced(dims={**grouping.dims_in(groups), **self.dims}, groups={**self.groups, **new})
 
     def labels(self, name: str, index: Sequence[int]) -> tuple[Any, ...]:
         """The labels of one number of a quantity: coordinates where there are some, else positions."""
@@ -155,6 +165,60 @@ class Posterior(Mapping[str, np.ndarray]):
         (False, False)
         """
         return diagnose(self)
+
+    def to_dict(self) -> dict[str, dict[str, np.ndarray]]:
+        """Group ("posterior", "sample_stats", ...) -> name -> array, in ArviZ's names."""
+        return exporting.to_dict(self)
+
+    def to_pandas(self) -> Any:
+        """A DataFrame with one row a draw, indexed by chain and draw, and one column a number ("theta[2]").
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return exporting.to_pandas(self)
+
+    def to_datatree(self) -> Any:
+        """An `xarray.DataTree` with all groups, as ArviZ 1.x takes it; "/" in names becomes ".".
+
+        Raises:
+            MissingExtraError: xarray is not installed.
+            InvalidNameError: names that xarray cannot tell apart.
+        """
+        return exporting.to_datatree(self)
+
+    def to_inference_data(self) -> Any:
+        """An `arviz.InferenceData` with all groups, of ArviZ before 1.0.
+
+        Raises:
+            MissingExtraError: it is not installed, or is one without InferenceData.
+        """
+        return exporting.to_inference_data(self)
+
+    def to_arviz(self) -> Any:
+        """What the installed ArviZ works with: an `InferenceData` before 1.0, a `DataTree` since.
+
+        Raises:
+            MissingExtraError: ArviZ is not installed.
+        """
+        return exporting.to_arviz(self)
+
+    def save(self, path: Any) -> None:
+        """Write everything to one file, which NumPy alone can read (`numpy.load(path)["posterior/mu"]`), no pickle.
+
+        Raises:
+            StorageError: it cannot be written; an older file of that name is left as it was.
+        """
+        saving.save(self, path)
+
+    @classmethod
+    def load(cls, path: Any) -> Posterior:
+        """What `save` wrote.
+
+        Raises:
+            StorageError: there is no whole posterior in the file.
+        """
+        return cls(**saving.load(path))
 
     def __repr__(self) -> str:
         listing = ", ".join(f"{n}{list(x.shape[2:])}" if x.ndim > 2 else n for n, x in self.samples.items())

@@ -4,8 +4,9 @@
 model's own arguments, compiled once for their shapes.
 """
 
+from storax.samplers.workflow.attaching import with_data
 from storax.samplers.workflow.checking import predictive_check
 from storax.samplers.workflow.predicting import predictive
 from storax.samplers.workflow.priors import prior
 
-__all__ = ["predictive", "predictive_check", "prior"]
+__all__ = ["predictive", "predictive_check", "prior", "with_data"]

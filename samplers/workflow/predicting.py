@@ -11,7 +11,7 @@ import numpy as np
 
 from storax.depending import dependencies
 from storax.effects import Sites
-from storax.errors import ArgumentTypeError, ShapeError, UnknownNameError, nearest
+from storax.errors import ArgumentTypeError, UnknownNameError
 from storax.handlers.showing.showing import Unsettle
 from storax.handlers.substituting import Substitute
 from storax.handlers.unconditioning import Uncondition
@@ -19,6 +19,7 @@ from storax.keys import as_key
 from storax.models import Model, transformation
 from storax.samplers.workflow.compiling import compiled
 from storax.samplers.workflow.draws import Draws, axis_names, check_batch_size, in_batches, refuse_while
+from storax.samplers.workflow.matching import check_draws, match
 from storax.samplers.workflow.priors import drawn
 from storax.samplers.workflow.replicating import refuse_shared
 from storax.sources import plain_errors
@@ -78,7 +79,7 @@ def predictive(
         before = model.sites(staged)
         opened = model.handled_by(Uncondition())
         sites = opened.sites(staged)
-        given = match(before, sites, values, names, len(sample_dims))
+        given = match(before, sites, values, names, len(sample_dims), CALL)
         predicted = _predicted(opened, staged, before, sites, given, names, observed)
         refuse_while(sites, CALL)
         refuse_shared(opened, staged, sites, predicted)
@@ -102,81 +103,11 @@ def _draw(model: Model, staged: Staged, key: jax.Array, indices: jax.Array, valu
     return jax.vmap(one)(indices, values)
 
 
-def check_draws(posterior: Any, call: str) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """The draws as NumPy arrays with the same leading axes, and the names of those.
-
-    Raises:
-        ArgumentTypeError: no mapping of arrays.
-        ShapeError: different numbers of draws, or none.
-    """
-    if not isinstance(posterior, Mapping):
-        raise ArgumentTypeError(
-            f"{call} needs draws by name, an sx.Posterior or {{'mu': array}} with arrays [chain, draw, ...], and got "
-            f"{type(posterior).__name__}."
-        )
-    sample_dims = getattr(posterior, "sample_dims", ("chain", "draw"))
-    values = {n: np.asarray(x) for n, x in posterior.items()}
-    if not values:
-        raise ShapeError(f"{call}: there are no draws: the posterior is empty.")
-    shapes = {n: x.shape[: len(sample_dims)] for n, x in values.items()}
-    name, first = next(iter(shapes.items()))
-    for other, shape in shapes.items():
-        if len(shape) < len(sample_dims) or shape != first or 0 in shape:
-            raise ShapeError(
-                f"{call}: draws must be arrays [{', '.join(sample_dims)}, ...] with the same numbers of draws; "
-                f"{name!r} has {first}, and {other!r} has shape {values[other].shape}. For one chain: x[None]."
-            )
-    return values, sample_dims
-
-
 def _names(redraw: Any) -> tuple[str, ...]:
     names = (redraw,) if isinstance(redraw, str) else tuple(redraw) if isinstance(redraw, Iterable) else (redraw,)
     if not all(isinstance(n, str) for n in names):
         raise ArgumentTypeError(f"{CALL} needs names, redraw=['theta'], and got {redraw!r}.")
     return names
-
-
-def match(
-    before: Sites, sites: Sites, values: Mapping[str, np.ndarray], redraw: Iterable[str], leading: int
-) -> list[str]:
-    """The latent sites to be given their draws.
-
-    Args:
-        before: the model's sites, with its data.
-        sites: without.
-        values: the posterior.
-        redraw: names not to be taken from it.
-        leading: axes of the draws in front of those of a value.
-
-    Raises:
-        UnknownNameError, ShapeError: see `predictive`.
-    """
-    known = [n for n, i in sites.items() if i.visible]
-    for name in (*values, *redraw):
-        if name not in known:
-            what = "redraw names" if name not in values else "the posterior has draws of"
-            raise UnknownNameError(
-                f"{CALL}: {what} {name!r}, and the model has no such site: is it the posterior of another model? "
-                f"{nearest(name, known)}"
-            )
-    for name in redraw:
-        if not sites[name].is_open:
-            raise UnknownNameError(f"{CALL}: {name!r} in redraw is computed from other sites, and always is anew.")
-    given = [n for n in values if sites[n].is_open and n not in redraw]
-    for name in given:
-        info, came = sites[name], values[name].shape[leading:]
-        if before[name].site.observed:
-            raise UnknownNameError(
-                f"{CALL}: the posterior has draws of {info.site.label}, which is observed here. Call it without those "
-                f"data, or name it to be drawn anew: redraw=[{name!r}]."
-            )
-        if came != info.shape:
-            raise ShapeError(
-                f"{CALL}: {info.site.label} has shape {info.shape} with these arguments, and shape {came} in the "
-                f"posterior. If it belongs to new groups, draw it anew from the model: "
-                f"sx.predictive(model, posterior, redraw=[{name!r}])."
-            )
-    return given
 
 
 def _predicted(

@@ -208,8 +208,8 @@ def test_diagnostics_are_those_of_the_installed_arviz(name):
     import arviz as az
 
     x = chains()[name]
-    expected = [az.rhat(x), az.ess(x, method="bulk"), az.ess(x, method="tail", prob=(0.05, 0.95)), az.mcse(x, method="mean"),
-                az.mcse(x, method="sd")]  # fmt: skip
+    ess = [az.ess(x, method="bulk"), az.ess(x, method="tail", prob=(0.05, 0.95))]
+    expected = [az.rhat(x), *ess, az.mcse(x, method="mean"), az.mcse(x, method="sd")]
     found = [rhat(x), ess_bulk(x), ess_tail(x), mcse_mean(x), mcse_sd(x)]
     skip = 1 if len(x) == 1 else 0  # ArviZ gives no R-hat for one chain, where ours compares its halves
     np.testing.assert_allclose(found[skip:], np.asarray(expected, float)[skip:], rtol=1e-6)
