@@ -111,6 +111,11 @@ def to_datatree(posterior: Posterior) -> Any:
     return xarray.DataTree.from_dict({f"/{group}": data for group, data in datasets(posterior).items()})
 
 
+def has_inference_data(arviz: Any) -> bool:
+    """Is it an ArviZ before 1.0?"""
+    return bool(arviz.__version__.startswith("0."))
+
+
 def to_inference_data(posterior: Posterior) -> Any:
     """An `arviz.InferenceData`, of ArviZ before 1.0.
 
@@ -118,7 +123,7 @@ def to_inference_data(posterior: Posterior) -> Any:
         MissingExtraError: ArviZ is not installed, or is one without InferenceData.
     """
     arviz = extra("arviz", "arviz", "to_inference_data")
-    if not hasattr(arviz, "InferenceData"):
+    if not has_inference_data(arviz):
         raise MissingExtraError(
             f"ArviZ {arviz.__version__} has no InferenceData any more: use post.to_datatree(), or post.to_arviz() for "
             f"whichever is installed."
@@ -129,4 +134,4 @@ def to_inference_data(posterior: Posterior) -> Any:
 def to_arviz(posterior: Posterior) -> Any:
     """What the ArviZ that is installed works with: an `InferenceData` before 1.0, a `DataTree` since."""
     arviz = extra("arviz", "arviz", "to_arviz")
-    return to_inference_data(posterior) if hasattr(arviz, "InferenceData") else to_datatree(posterior)
+    return to_inference_data(posterior) if has_inference_data(arviz) else to_datatree(posterior)
