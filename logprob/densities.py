@@ -48,12 +48,16 @@ def log_density(model: Callable[..., Any]) -> Callable[..., jax.Array]:
     @plain_errors
     def f(values: Any = None, /, *args: Any, **kwargs: Any) -> jax.Array:
         check_mapping(values, "sx.log_density")
-        staged = model.stage(*args, **kwargs)
-        if needs_deriving(model.sites(staged), values):
-            return joint_density(model, staged, staged.arrays, values, "sx.log_density").log_density
-        return joint(_records(model, staged, values, "sx.log_density").values())
+        return total(model, model.stage(*args, **kwargs), values, "sx.log_density")
 
     return f
+
+
+def total(model: Model, staged: Staged, values: Any, call: str) -> jax.Array:
+    """The joint log density of a staged model."""
+    if needs_deriving(model.sites(staged), values):
+        return joint_density(model, staged, staged.arrays, values, call).log_density
+    return joint(_records(model, staged, values, call).values())
 
 
 @transformation

@@ -35,7 +35,20 @@ from storax.language import deterministic, factor, rv, sample
 from storax.logprob import Density, check, distribution, log_density, log_likelihood, unconstrain
 from storax.models import Model, model
 from storax.plates import plate
-from storax.samplers import Posterior, mcmc, nuts, predictive, predictive_check, prior, with_data
+from storax.samplers import (
+    Posterior,
+    compare,
+    loo,
+    mcmc,
+    nuts,
+    predictive,
+    predictive_check,
+    prior,
+    prior_sensitivity,
+    sbc,
+    waic,
+    with_data,
+)
 from storax.vmapping import vmap
 
 __version__ = "0.1.0"
@@ -50,6 +63,7 @@ __all__ = [  # noqa: PLE0604
     "bijections",
     "block",
     "check",
+    "compare",
     "condition",
     "deterministic",
     "distribution",
@@ -61,6 +75,7 @@ __all__ = [  # noqa: PLE0604
     "log_density",
     "log_likelihood",
     "logprob",
+    "loo",
     "mask",
     "mcmc",
     "model",
@@ -69,9 +84,11 @@ __all__ = [  # noqa: PLE0604
     "predictive",
     "predictive_check",
     "prior",
+    "prior_sensitivity",
     "replay",
     "rv",
     "sample",
+    "sbc",
     "scale",
     "scope",
     "seed",
@@ -82,5 +99,6 @@ __all__ = [  # noqa: PLE0604
     "uncondition",
     "unconstrain",
     "vmap",
+    "waic",
     "with_data",
 ]

@@ -7,6 +7,29 @@ A kernel knows a function R^n -> R and nothing of models: `nuts()` is a pair of 
 from storax.samplers.mcmc import mcmc
 from storax.samplers.nuts import nuts
 from storax.samplers.posterior import Posterior
-from storax.samplers.workflow import predictive, predictive_check, prior, with_data
+from storax.samplers.workflow import (
+    compare,
+    loo,
+    predictive,
+    predictive_check,
+    prior,
+    prior_sensitivity,
+    sbc,
+    waic,
+    with_data,
+)
 
-__all__ = ["Posterior", "mcmc", "nuts", "predictive", "predictive_check", "prior", "with_data"]
+__all__ = [
+    "Posterior",
+    "compare",
+    "loo",
+    "mcmc",
+    "nuts",
+    "predictive",
+    "predictive_check",
+    "prior",
+    "prior_sensitivity",
+    "sbc",
+    "waic",
+    "with_data",
+]
