@@ -8,6 +8,7 @@ from typing import Any
 import jax
 
 from storax.depending import Box, Node, dependencies
+from storax.distributions.wrappers import Expanded, Masked, Scaled
 from storax.effects import Effect, Handler, Perform, SiteInfo
 from storax.handlers.showing.graph import ModelGraph, Row
 from storax.models import Model, transformation
@@ -81,13 +82,18 @@ def _row(name: str, info: SiteInfo, node: Node, order: list[str]) -> Row:
     return Row(
         name,
         _kind(info),
-        "" if info.is_derived else site.distribution([None] * site.tree.num_leaves).name,
+        "" if info.is_derived else _plain(site.distribution([None] * site.tree.num_leaves)).name,
         info.shape,
         info.axis_names,
         tuple(sorted(node.parents, key=order.index)),
         boxes,
         info.conditional,
     )
+
+
+def _plain(d: Any) -> Any:
+    """Without what says how many and how much they count."""
+    return _plain(d.base) if isinstance(d, (Expanded, Masked, Scaled)) else d
 
 
 def _kind(info: SiteInfo) -> str:

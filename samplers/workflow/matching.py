@@ -56,6 +56,8 @@ def match(
     """
     known = [n for n, i in sites.items() if i.visible]
     for name in (*values, *redraw):
+        if name not in known and name not in redraw and _is_imputed(name, sites):
+            continue  # entries of data that are not among these arguments
         if name not in known:
             what = "redraw names" if name not in values else "the posterior has draws of"
             raise UnknownNameError(
@@ -65,7 +67,7 @@ def match(
     for name in redraw:
         if not sites[name].is_open:
             raise UnknownNameError(f"{call}: {name!r} in redraw is computed from other sites, and always is anew.")
-    given = [n for n in values if sites[n].is_open and n not in redraw]
+    given = [n for n in values if n in sites and sites[n].is_open and n not in redraw]
     for name in given:
         info, came = sites[name], values[name].shape[leading:]
         if before[name].site.observed:
@@ -80,3 +82,9 @@ def match(
                 f"sx.predictive(model, posterior, redraw=[{name!r}])."
             )
     return given
+
+
+def _is_imputed(name: str, sites: Sites) -> bool:
+    """Is it `y_missing`, and `y` an open site?"""
+    data = name.removesuffix("_missing")
+    return data != name and data in sites and sites[data].is_open
