@@ -11,6 +11,7 @@ from storax.errors import UnknownNameError, nearest
 from storax.samplers.diagnosing import Diagnosis, diagnose
 from storax.samplers.labelling import check_coords, check_dims, labels_of
 from storax.samplers.storage import exporting, grouping, saving
+from storax.samplers.storage.plotting import Plots
 from storax.samplers.summarising import Summary, summarise
 
 
@@ -219,6 +220,12 @@ class Posterior(Mapping[str, np.ndarray]):
             StorageError: there is no whole posterior in the file.
         """
         return cls(**saving.load(path))
+
+    @property
+    def plot(self) -> Plots:
+        """Figures by ArviZ, behind the extra `plot`: `post.plot.trace()`, `.forest`, `.pair`, `.posterior`, `.energy`,
+        `.rank`, `.ppc`, `.loo`."""
+        return Plots(self)
 
     def __repr__(self) -> str:
         listing = ", ".join(f"{n}{list(x.shape[2:])}" if x.ndim > 2 else n for n, x in self.samples.items())
