@@ -46,12 +46,12 @@ def smoothed(post, y):
         moves = jnp.stack([jnp.stack([stay[0], 1 - stay[0]]), jnp.stack([1 - stay[1], stay[1]])])
         likelihood = jnp.exp(-0.5 * ((y[:, None] - means[None]) / 0.7) ** 2)
 
-        def forward(a, l):
-            a = (a @ moves) * l
+        def forward(a, seen):
+            a = (a @ moves) * seen
             return a / a.sum(), a / a.sum()
 
-        def backward(b, l):
-            b = moves @ (l * b)
+        def backward(b, seen):
+            b = moves @ (seen * b)
             return b / b.sum(), b / b.sum()
 
         _, a = lax.scan(forward, jnp.array([1.0, 0.0]), likelihood)
@@ -59,8 +59,8 @@ def smoothed(post, y):
         both = a * jnp.concatenate([b, jnp.ones((1, 2)) / 2])
         return both[:, 1] / both.sum(1)
 
-    flat = lambda n: jnp.asarray(post[n].reshape(-1, 2))[::10]
-    return np.asarray(one(flat("stay"), flat("means"))).mean(0)
+    stay, means = (jnp.asarray(post[n].reshape(-1, 2))[::10] for n in ("stay", "means"))
+    return np.asarray(one(stay, means)).mean(0)
 
 
 def main(num_samples=500, num_chains=4, n=120, figure=None):

@@ -12,7 +12,7 @@ import storax as sx
 
 
 @sx.distribution
-def catch(idle, rate):
+def catch(each, rate):
     """A program is a distribution: its log density is derived."""
     return jnp.where(sx.rv(sx.Bernoulli(idle)), 0, sx.rv(sx.Poisson(rate)))
 
@@ -22,6 +22,7 @@ def fishing(hours, fish=None):
     base = sx.sample("base", sx.Normal(0.0, 1.0))
     slope = sx.sample("slope", sx.Normal(0.0, 1.0))
     rate = jnp.exp(base + slope * jnp.log(hours))
+    each = jnp.full(len(hours), idle)  # one chance for all, but every party decides for itself
     with sx.plate("party", len(hours)):
         sx.sample("fish", catch(idle, rate), obs=fish)
 
