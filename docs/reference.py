@@ -33,7 +33,9 @@ def entry(name: str, thing: Any) -> str:
     parts = [f"### sx.{name}", f"```python\n{name}{signature(thing)}\n```", text_of(inspect.getdoc(thing) or "")]
     if inspect.isclass(thing):
         own = [
-            (n, m) for n, m in vars(thing).items() if not n.startswith("_") and callable(getattr(thing, n)) and m.__doc__
+            (n, m)
+            for n, m in vars(thing).items()
+            if not n.startswith("_") and callable(getattr(thing, n)) and m.__doc__
         ]
         parts += [f"**`.{n}{signature(m)}`** {first_line(m)}" for n, m in own if inspect.isfunction(m)]
     return "\n\n".join(parts)

@@ -51,7 +51,7 @@ def main(num_samples=500, num_chains=4, figure=None):
         right = ax.twinx()
         right.plot(years, p)
         right.set(ylabel="P(change | data)", ylim=(0, None))
-        fig.savefig(figure)
+        fig.savefig(figure, bbox_inches="tight")
     return post, p
 
 

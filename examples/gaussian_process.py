@@ -61,7 +61,7 @@ def main(num_samples=500, num_chains=4, figure=None):
         ax.plot(new, np.sin(new), "k--", lw=0.8, label="truth")
         ax.plot(x, y, "k.", label="data")
         ax.legend()
-        fig.savefig(figure)
+        fig.savefig(figure, bbox_inches="tight")
     return post, mean, sd
 
 

@@ -17,7 +17,9 @@ import storax as sx
 
 def regimes(y):
     stay = sx.sample("stay", sx.Beta(jnp.array([8.0, 8.0]), 2.0))
-    means = sx.sample("means", sx.Normal(jnp.array([-1.0, 1.0]), 1.0))
+    low = sx.sample("low", sx.Normal(0.0, 2.0))
+    gap = sx.sample("gap", sx.HalfNormal(2.0))  # so that the regimes do not change names
+    means = sx.deterministic("means", jnp.stack([low, low + gap]))
     moves = jnp.stack([jnp.stack([stay[0], 1 - stay[0]]), jnp.stack([1 - stay[1], stay[1]])])
 
     def step(state, y):
@@ -76,7 +78,7 @@ def main(num_samples=500, num_chains=4, n=120, figure=None):
         ax.step(range(n), states, "k--", lw=0.8, where="mid", label="true state")
         ax.plot(chance, label="P(state 1 | data)")
         ax.legend()
-        fig.savefig(figure)
+        fig.savefig(figure, bbox_inches="tight")
     return post, states, chance
 
 

@@ -5,7 +5,6 @@ Run: python examples/item_response.py [figure.png]
 
 import sys
 
-import jax
 import jax.numpy as jnp
 
 import storax as sx
@@ -34,10 +33,9 @@ def main(num_samples=1000, num_chains=4, figure=None):
     post = post.labelled({"item": [f"question {i + 1}" for i in range(8)]})
     print(post.summary(names=["spread", "difficulty"]))
     if figure:
-        post.plot.forest(["difficulty"]).savefig(figure)
+        post.plot.forest(["difficulty"]).savefig(figure, bbox_inches="tight")
     return post, difficulty
 
 
 if __name__ == "__main__":
-    jax.config.update("jax_enable_x64", False)
     main(figure=sys.argv[1] if len(sys.argv) > 1 else None)

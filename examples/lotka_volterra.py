@@ -75,7 +75,7 @@ def main(num_samples=500, num_chains=4, figure=None):
             ax.plot(years, pelts[:, i], ".", color=line.get_color())
         ax.set(ylabel="pelts (thousands)")
         ax.legend()
-        fig.savefig(figure)
+        fig.savefig(figure, bbox_inches="tight")
     return post
 
 

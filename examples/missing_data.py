@@ -19,13 +19,13 @@ def make_data(n=60):
     return full, seen
 
 
-def measurements(y=None):
+def measurements(y):
     mean = sx.sample("mean", sx.Normal(0.0, 5.0), shape=2)
     scale = sx.sample("scale", sx.HalfNormal(2.0), shape=2)
     root = sx.sample("root", sx.LKJCholesky(2, 1.0))
     sx.deterministic("correlation", root[1, 0])
     d = sx.MultivariateNormal(mean, scale_tril=scale[:, None] * root)
-    sx.sample("y", d, obs=y, missing="impute", shape=() if y is not None else 1)
+    sx.sample("y", d, obs=y, missing="impute")
 
 
 def main(num_samples=500, num_chains=4, figure=None):
@@ -43,7 +43,7 @@ def main(num_samples=500, num_chains=4, figure=None):
         ax.plot(*full[lost].T, "kx", label="what was lost")
         ax.set(xlabel="first measurement", ylabel="second")
         ax.legend()
-        fig.savefig(figure)
+        fig.savefig(figure, bbox_inches="tight")
     return post, full[lost, 1]
 
 

@@ -44,7 +44,7 @@ def main(num_samples=500, num_chains=4, figure=None):
         ax.plot(new, np.sin(2 * new), "k--", lw=0.8, label="truth")
         ax.plot(x, y, "k.", label="data")
         ax.legend()
-        fig.savefig(figure)
+        fig.savefig(figure, bbox_inches="tight")
     return post, new, draws
 
 

@@ -53,7 +53,7 @@ def main(num_samples=500, num_chains=4, days=150, figure=None):
         ax.plot(t, middle, label="posterior of the standard deviation")
         ax.plot(t, sd, "k--", lw=0.8, label="truth")
         ax.legend()
-        fig.savefig(figure)
+        fig.savefig(figure, bbox_inches="tight")
     return post, sd
 
 

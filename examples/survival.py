@@ -26,7 +26,7 @@ def survival(drug, weeks, ended):
     shape = sx.sample("shape", sx.LogNormal(0.0, 0.5))
     baseline = sx.sample("baseline", sx.Normal(2.0, 1.0))  # log of the typical number of weeks
     effect = sx.sample("effect", sx.Normal(0.0, 1.0))
-    time = sx.Weibull(shape, jnp.exp(baseline + effect * drug))
+    time = sx.Weibull(scale=jnp.exp(baseline + effect * drug), concentration=shape)
     sx.deterministic("times as long", jnp.exp(effect))
     with sx.plate("patient", len(weeks)):
         # One weight a patient: the density of a time that ended, the chance of a longer one if it did not.
@@ -49,7 +49,7 @@ def main(num_samples=1000, num_chains=4, figure=None):
             ax.fill_between(t, *np.quantile(curves, (0.05, 0.95), axis=0), alpha=0.3, color=line.get_color())
         ax.set(xlabel="weeks", ylabel="still in remission")
         ax.legend()
-        fig.savefig(figure)
+        fig.savefig(figure, bbox_inches="tight")
     return post
 
 

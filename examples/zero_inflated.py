@@ -12,7 +12,7 @@ import storax as sx
 
 
 @sx.distribution
-def catch(each, rate):
+def catch(idle, rate):
     """A program is a distribution: its log density is derived."""
     return jnp.where(sx.rv(sx.Bernoulli(idle)), 0, sx.rv(sx.Poisson(rate)))
 
@@ -24,7 +24,7 @@ def fishing(hours, fish=None):
     rate = jnp.exp(base + slope * jnp.log(hours))
     each = jnp.full(len(hours), idle)  # one chance for all, but every party decides for itself
     with sx.plate("party", len(hours)):
-        sx.sample("fish", catch(idle, rate), obs=fish)
+        sx.sample("fish", catch(each, rate), obs=fish)
 
 
 def make_data(n=200):
@@ -42,7 +42,9 @@ def main(num_samples=500, num_chains=4, figure=None):
     print(check := sx.predictive_check(fishing, post, zeros)(1, hours, fish))
     if figure:
         draws = sx.predictive(fishing, post)(2, hours)
-        sx.with_data(fishing, post)(hours, fish).with_groups(posterior_predictive=draws).plot.ppc().savefig(figure)
+        sx.with_data(fishing, post)(hours, fish).with_groups(posterior_predictive=draws).plot.ppc().savefig(
+            figure, bbox_inches="tight"
+        )
     return post, check
 
 
