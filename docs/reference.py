@@ -21,11 +21,10 @@ def reference() -> str:
     import storax as sx
 
     names = [n for n in sx.__all__ if not inspect.ismodule(getattr(sx, n))]
-    is_distribution = lambda n: n in sx.distributions.__all__
     parts = ["# Reference", "Every public name; `import storax as sx`.", "## Functions and classes"]
-    parts += [entry(n, getattr(sx, n)) for n in sorted((n for n in names if not is_distribution(n)), key=str.lower)]
+    parts += [entry(n, getattr(sx, n)) for n in sorted(set(names) - set(sx.distributions.__all__), key=str.lower)]
     parts += ["## Distributions"]
-    parts += [entry(n, getattr(sx, n)) for n in sorted(filter(is_distribution, names), key=str.lower)]
+    parts += [entry(n, getattr(sx, n)) for n in sorted(set(names) & set(sx.distributions.__all__), key=str.lower)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -40,7 +40,7 @@ def covered(draws, truth, prob=0.98):
 
 def test_the_drug_keeps_leukaemia_in_remission(example):
     _, post = example("survival")
-    # The maximum likelihood fit (Cox & Oakes 1984, ch. 4): shape 1.37; the effect on log time 1.27, standard error 0.31.
+    # The maximum likelihood fit (Cox & Oakes 1984, ch. 4): shape 1.37, effect on log time 1.27 with standard error 0.31
     assert abs(post["shape"].mean() - 1.35) < 0.1 and abs(post["effect"].mean() - 1.2) < 0.2
     assert post["effect"].std() == pytest.approx(0.31, rel=0.2)
 

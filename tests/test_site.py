@@ -1,4 +1,4 @@
-"""The documentation: every block of code runs, every shown result is what comes, and the site builds without a warning."""
+"""The documentation: every block of code runs, shown results are those that come, the site builds without a warning."""
 
 import doctest
 import pathlib

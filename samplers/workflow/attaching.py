@@ -10,9 +10,9 @@ import numpy as np
 
 from storax.logprob.densities import pointwise
 from storax.models import Model, transformation
+from storax.samplers.observing import constant_data, observed_data
 from storax.samplers.posterior import Posterior
 from storax.samplers.workflow.compiling import compiled
-from storax.samplers.workflow.data import constant_data, observed_data
 from storax.samplers.workflow.draws import axis_names, check_batch_size, in_batches
 from storax.samplers.workflow.matching import check_draws, match
 from storax.sources import plain_errors

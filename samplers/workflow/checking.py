@@ -9,8 +9,8 @@ import numpy as np
 
 from storax.errors import ArgumentTypeError, InferenceError, ShapeError
 from storax.models import Model, transformation
+from storax.samplers.observing import observed_data
 from storax.samplers.summarising import Summary
-from storax.samplers.workflow.data import observed_data
 from storax.samplers.workflow.predicting import predictive
 from storax.sources import plain_errors
 
