@@ -38,7 +38,9 @@ def main(num_samples=2000, num_chains=4, figure=None):
     print(f"\n{num_chains} chains of {num_samples} draws in {seconds:.1f} s, with compiling:\n")
     print(post.summary())
     if figure:
-        post.plot.forest(["theta"]).savefig(figure, bbox_inches="tight")
+        post.labelled({"school": [f"school {letter}" for letter in "ABCDEFGH"]}).plot.forest(["theta"]).savefig(
+            figure, bbox_inches="tight"
+        )
     return post
 
 

@@ -7,14 +7,12 @@ Stan).  Each check looks at a posterior and says what it found, in words, with w
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
 from storax import tables
-from storax.errors import UnknownNameError, nearest
 from storax.samplers.disagreeing import apart, concentration
 
 if TYPE_CHECKING:
@@ -34,25 +32,10 @@ class Finding(NamedTuple):
     text: str = ""
 
 
-class Diagnosis(Mapping[str, Finding]):
+class Diagnosis(tables.Named[Finding]):
     """The checks of a run by name; prints as a table, with what to do below it."""
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
-        self._findings = {f.name: f for f in findings}
-
-    def __getitem__(self, name: str) -> Finding:
-        if name not in self._findings:
-            raise UnknownNameError(f"There is no check named {name!r}. {nearest(name, self._findings)}")
-        return self._findings[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._findings
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._findings)
-
-    def __len__(self) -> int:
-        return len(self._findings)
+    unknown = "There is no check named"
 
     @property
     def ok(self) -> bool:
@@ -84,7 +67,7 @@ def diagnose(posterior: Posterior) -> Diagnosis:
     findings = [_moving(posterior, stuck)]
     findings += [check(posterior) for check in (_defined, _divergences, _depth, _energy)]
     findings += _mixing(posterior) if not stuck else _open_mixing("a chain did not move")
-    return Diagnosis(findings)
+    return Diagnosis({f.name: f for f in findings})
 
 
 def _stat(posterior: Posterior, name: str) -> Any:

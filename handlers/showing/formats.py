@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -68,22 +69,25 @@ _MERMAID = {
 }
 
 
+def nested(group: Group, indent: str = "  ") -> Iterator[tuple[str, Any]]:
+    """What is in the boxes, in order, with its indentation: a row, a box that begins, or None where one ends."""
+    for row in group.rows:
+        yield indent, row
+    for box, inner in group.inner.items():
+        yield indent, box
+        yield from nested(inner, indent + "  ")
+        yield indent, None
+
+
 def to_mermaid(rows: Sequence[Any]) -> str:
-    lines, number = ["flowchart TD"], {row.name: i for i, row in enumerate(rows)}
-    count = 0
-
-    def write(group: Group, indent: str) -> None:
-        nonlocal count
-        for row in group.rows:
-            shape = _MERMAID[row.kind].replace("{}", _mermaid(label(row)))
-            lines.append(f"{indent}n{number[row.name]}{shape}")
-        for box, inner in group.inner.items():
-            lines.append(f'{indent}subgraph b{count}["{_mermaid(box.title)}"]')
-            count += 1
-            write(inner, indent + "  ")
+    lines, number, count = ["flowchart TD"], {row.name: i for i, row in enumerate(rows)}, itertools.count()
+    for indent, part in nested(grouped(rows)):
+        if part is None:
             lines.append(f"{indent}end")
-
-    write(grouped(rows), "  ")
+        elif isinstance(part, Box):
+            lines.append(f'{indent}subgraph b{next(count)}["{_mermaid(part.title)}"]')
+        else:
+            lines.append(f"{indent}n{number[part.name]}{_MERMAID[part.kind].replace('{}', _mermaid(label(part)))}")
     lines += [f"  n{a} {'-.->' if back else '-->'} n{b}" for a, b, back in edges(rows)]
     return "\n".join(lines)
 
@@ -103,20 +107,14 @@ _DOT = {
 
 
 def to_graphviz(rows: Sequence[Any]) -> str:
-    lines, number = ["digraph model {"], {row.name: i for i, row in enumerate(rows)}
-    count = 0
-
-    def write(group: Group, indent: str) -> None:
-        nonlocal count
-        for row in group.rows:
-            lines.append(f"{indent}n{number[row.name]} [label={_dot(label(row))}, {_DOT[row.kind]}];")
-        for box, inner in group.inner.items():
-            lines.append(f"{indent}subgraph cluster_{count} {{")
-            count += 1
-            lines.append(f"{indent}  label={_dot(box.title)}; labeljust=r; labelloc=b;")
-            write(inner, indent + "  ")
+    lines, number, count = ["digraph model {"], {row.name: i for i, row in enumerate(rows)}, itertools.count()
+    for indent, part in nested(grouped(rows)):
+        if part is None:
             lines.append(f"{indent}}}")
-
-    write(grouped(rows), "  ")
+        elif isinstance(part, Box):
+            lines.append(f"{indent}subgraph cluster_{next(count)} {{")
+            lines.append(f"{indent}  label={_dot(part.title)}; labeljust=r; labelloc=b;")
+        else:
+            lines.append(f"{indent}n{number[part.name]} [label={_dot(label(part))}, {_DOT[part.kind]}];")
     lines += [f"  n{a} -> n{b}{' [style=dashed, constraint=false]' if back else ''};" for a, b, back in edges(rows)]
     return "\n".join([*lines, "}"])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from storax import tables
 from storax.depending import Box
-from storax.errors import UnknownNameError, nearest
 from storax.handlers.showing import formats, svg
 
 
@@ -28,28 +26,13 @@ class Row(NamedTuple):
         return self.kind == "observed"
 
 
-class ModelGraph(Mapping[str, Row]):
+class ModelGraph(tables.Named[Row]):
     """The sites of a model by name, in program order; prints as a table, and shows as a diagram in notebooks.
 
     Names are text from outside: every format escapes them.
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self._rows = {r.name: r for r in rows}
-
-    def __getitem__(self, name: str) -> Row:
-        if name not in self._rows:
-            raise UnknownNameError(f"The model has no site named {name!r}. {nearest(name, self._rows)}")
-        return self._rows[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._rows
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
+    unknown = "The model has no site named"
 
     def __repr__(self) -> str:
         return tables.aligned(formats.table(list(self.values())))

@@ -70,7 +70,7 @@ def show(model: Callable[..., Any]) -> Callable[..., ModelGraph]:
         closed = jax.make_jaxpr(lambda *xs: shown.walk(staged, xs)[0])(*staged.arrays)
         sites = survey(closed)
         nodes = dependencies(closed)
-        return ModelGraph([_row(name, info, nodes[name], list(sites)) for name, info in sites.items()])
+        return ModelGraph({name: _row(name, info, nodes[name], list(sites)) for name, info in sites.items()})
 
     return f
 

@@ -13,7 +13,7 @@ from storax.models import Model, transformation
 from storax.samplers.observing import constant_data, observed_data
 from storax.samplers.posterior import Posterior
 from storax.samplers.workflow.compiling import compiled
-from storax.samplers.workflow.draws import axis_names, check_batch_size, in_batches
+from storax.samplers.workflow.draws import axis_names, check_batch_size, in_batches, in_rows
 from storax.samplers.workflow.matching import check_draws, match
 from storax.sources import plain_errors
 from storax.staging import Staged
@@ -66,8 +66,7 @@ def with_data(
         groups = {"observed_data": data, "constant_data": constant_data(model, args, kwargs, data)}
         if log_likelihood and data:
             program = compiled(model, staged, args, kwargs, "log_likelihood", _pointwise)
-            shape = next(iter(values.values())).shape[:2]
-            flat = {n: values[n].reshape(-1, *values[n].shape[2:]) for n in given}
+            flat, shape = in_rows(values, given, 2)
             found = in_batches(program, flat, int(np.prod(shape)), batch)
             groups["log_likelihood"] = {n: x.reshape(*shape, *x.shape[1:]) for n, x in found.items()}
         known = posterior if isinstance(posterior, Posterior) else Posterior(values)

@@ -105,3 +105,11 @@ def in_batches(
         for name, array in jax.device_get(result).items():
             out[name][start : start + kept] = array[:kept]
     return out
+
+
+def in_rows(
+    values: Mapping[str, np.ndarray], names: Sequence[str], leading: int
+) -> tuple[dict[str, np.ndarray], tuple[int, ...]]:
+    """These draws with one axis for all, and the axes that they had: `[count, ...]` from `[chain, draw, ...]`."""
+    shape = next(iter(values.values())).shape[:leading]
+    return {n: values[n].reshape(-1, *values[n].shape[leading:]) for n in names}, shape

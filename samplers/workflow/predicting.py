@@ -18,7 +18,7 @@ from storax.handlers.unconditioning import Uncondition
 from storax.keys import as_key
 from storax.models import Model, transformation
 from storax.samplers.workflow.compiling import compiled
-from storax.samplers.workflow.draws import Draws, axis_names, check_batch_size, in_batches, refuse_while
+from storax.samplers.workflow.draws import Draws, axis_names, check_batch_size, in_batches, in_rows, refuse_while
 from storax.samplers.workflow.matching import check_draws, match
 from storax.samplers.workflow.priors import drawn
 from storax.samplers.workflow.replicating import refuse_shared
@@ -84,10 +84,8 @@ def predictive(
         refuse_while(sites, CALL)
         refuse_shared(opened, staged, sites, predicted)
         program = compiled(model, staged, args, kwargs, "predictive", _draw)
-        shape = next(iter(values.values())).shape[: len(sample_dims)]
-        count = int(np.prod(shape))
-        flat = {n: values[n].reshape(count, *values[n].shape[len(shape) :]) for n in given}
-        out = in_batches(functools.partial(program, key), flat, count, batch)
+        flat, shape = in_rows(values, given, len(sample_dims))
+        out = in_batches(functools.partial(program, key), flat, int(np.prod(shape)), batch)
         kept = [n for n, i in sites.items() if n in out and n not in given and not i.site.is_factor]
         draws = {n: out[n].reshape(*shape, *out[n].shape[1:]) for n in kept}
         return Draws(draws, sample_dims, axis_names(sites, kept), predicted)

@@ -18,7 +18,7 @@ from storax.models import Model, transformation
 from storax.samplers.posterior import Posterior
 from storax.samplers.summarising import Summary, columns_of
 from storax.samplers.workflow.compiling import compiled
-from storax.samplers.workflow.draws import check_batch_size, in_batches
+from storax.samplers.workflow.draws import check_batch_size, in_batches, in_rows
 from storax.samplers.workflow.matching import check_draws, match
 from storax.samplers.workflow.smoothing import smooth
 from storax.sources import plain_errors
@@ -86,8 +86,7 @@ def prior_sensitivity(
         if not any(i.site.observed and i.visible for i in sites.values()):
             raise InferenceError(f"{CALL}: no site is observed with these arguments: pass those of the run.")
         given = match(sites, sites, values, (), 2, CALL)
-        shape = next(iter(values.values())).shape[:2]
-        flat = {n: values[n].reshape(-1, *values[n].shape[2:]) for n in given}
+        flat, shape = in_rows(values, given, 2)
         program = compiled(model, staged, args, kwargs, "sensitivity", _log_densities)
         found = in_batches(program, flat, int(np.prod(shape)), batch)
         known = posterior if isinstance(posterior, Posterior) else Posterior(values)
