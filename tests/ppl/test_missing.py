@@ -113,7 +113,7 @@ ROWS = np.array([[1.0, np.nan, 0.0], [np.nan, 2.0, np.nan], [0.5, 0.1, -0.3], [n
 
 
 def vectors(y, d=None):
-    d = sx.MultivariateNormal(jnp.asarray(MEAN), scale_tril=jnp.asarray(ROOT)) if d is None else d
+    d = sx.MultivariateNormal(jnp.array(MEAN.tolist()), scale_tril=jnp.array(ROOT.tolist())) if d is None else d
     return sx.sample("y", d, obs=y, missing="impute")
 
 
