@@ -1,8 +1,9 @@
 """Eight schools (Rubin 1981): how much does coaching help, when each school's estimate is noisy?
 
-Run: python examples/eight_schools.py
+Run: python examples/eight_schools.py [figure.png]
 """
 
+import sys
 import time
 
 import jax
@@ -23,7 +24,7 @@ def eight_schools(sigma, y=None):
         sx.sample("y", sx.Normal(theta, sigma), obs=y)
 
 
-def main(num_samples=2000, num_chains=4):
+def main(num_samples=2000, num_chains=4, figure=None):
     print("The model is a jaxpr; each random choice is one equation:\n")
     print(jax.make_jaxpr(eight_schools)(sigma, y))
     print("\nIts sites:\n")
@@ -36,8 +37,12 @@ def main(num_samples=2000, num_chains=4):
 
     print(f"\n{num_chains} chains of {num_samples} draws in {seconds:.1f} s, with compiling:\n")
     print(post.summary())
+    if figure:
+        post.labelled({"school": [f"school {letter}" for letter in "ABCDEFGH"]}).plot.forest(["theta"]).savefig(
+            figure, bbox_inches="tight"
+        )
     return post
 
 
 if __name__ == "__main__":
-    main()
+    main(figure=sys.argv[1] if len(sys.argv) > 1 else None)

@@ -2,8 +2,10 @@
 
 Peers share one draw among all lanes in silence; here every lane draws, and is named, for itself.
 
-Run: python examples/hierarchical_vmap.py
+Run: python examples/hierarchical_vmap.py [figure.png]
 """
+
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +26,7 @@ def counties(x, y=None):
     return jax.vmap(county, in_axes=in_axes)(x, y, slope, spread)
 
 
-def main(num_counties=12, num_rows=20, num_samples=1000):
+def main(num_counties=12, num_rows=20, num_samples=1000, figure=None):
     of_x, of_y, of_chains = jax.random.split(jax.random.key(6), 3)
     x = jax.random.normal(of_x, (num_counties, num_rows))
     _, trace = sx.trace(sx.seed(sx.do(counties, slope=0.7, spread=0.9), of_y))(x)
@@ -34,8 +36,10 @@ def main(num_counties=12, num_rows=20, num_samples=1000):
     print(sx.check(counties)(x, y), "\n")
     print(post.summary())
     print("\ntruth: slope 0.7, spread 0.9, intercepts", jnp.round(truth, 2))
+    if figure:
+        post.plot.forest(["intercept", "slope", "spread"]).savefig(figure, bbox_inches="tight")
     return post, truth
 
 
 if __name__ == "__main__":
-    main()
+    main(figure=sys.argv[1] if len(sys.argv) > 1 else None)

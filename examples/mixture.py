@@ -2,8 +2,10 @@
 
 The means are kept apart by an ordered parameterisation: the second is the first plus something positive.
 
-Run: python examples/mixture.py
+Run: python examples/mixture.py [figure.png]
 """
+
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -29,13 +31,15 @@ def make_data(key, num_rows):
     return jnp.where(first, -2.0, 2.0) + jnp.where(first, 0.5, 1.0) * jax.random.normal(of_noise, (num_rows,))
 
 
-def main(num_rows=400, num_samples=1000):
+def main(num_rows=400, num_samples=1000, figure=None):
     y = make_data(jax.random.key(4), num_rows)
     post = sx.mcmc(mixture, num_samples=num_samples)(jax.random.key(5), y)
     print(post.summary())
     print("\ntruth: weight 0.3, means -2 and 2, scales 0.5 and 1")
+    if figure:
+        post.plot.forest(["weight", "means", "scale"]).savefig(figure, bbox_inches="tight")
     return post
 
 
 if __name__ == "__main__":
-    main()
+    main(figure=sys.argv[1] if len(sys.argv) > 1 else None)

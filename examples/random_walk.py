@@ -2,8 +2,10 @@
 
 A site inside of the loop is one site with a leading time axis: `level` is one array of all levels.
 
-Run: python examples/random_walk.py
+Run: python examples/random_walk.py [figure.png]
 """
+
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +32,7 @@ def make_data(key, num_steps):
     return walk, walk[:, None] + 0.8 * jax.random.normal(of_noise, (num_steps, 3))
 
 
-def main(num_steps=100, num_samples=1000):
+def main(num_steps=100, num_samples=1000, figure=None):
     walk, y = make_data(jax.random.key(2), num_steps)
     print(sx.check(random_walk)(y), "\n")
     infer = sx.mcmc(random_walk, num_samples=num_samples)
@@ -42,8 +44,10 @@ def main(num_steps=100, num_samples=1000):
     mean, sd = post["level"].mean((0, 1)), post["level"].std((0, 1))
     for t in range(0, num_steps, 10):
         print(f"{t:5d} {walk[t]:8.2f} {mean[t]:8.2f} {sd[t]:6.2f}")
+    if figure:
+        post.plot.forest(["drift", "noise"]).savefig(figure, bbox_inches="tight")
     return post
 
 
 if __name__ == "__main__":
-    main()
+    main(figure=sys.argv[1] if len(sys.argv) > 1 else None)

@@ -7,25 +7,32 @@ asked at every site; however many are nested, the model is staged once and walke
 
 from storax.handlers.blocking import block
 from storax.handlers.conditioning import condition
+from storax.handlers.drawing import draw
 from storax.handlers.intervening import do
 from storax.handlers.replaying import replay
 from storax.handlers.scoping import scope
 from storax.handlers.seeding import seed
+from storax.handlers.showing import ModelGraph, show
 from storax.handlers.substituting import substitute
 from storax.handlers.tracing import Trace, TracedSite, trace
+from storax.handlers.unconditioning import uncondition
 from storax.handlers.weighting import mask, scale
 
 __all__ = [
+    "ModelGraph",
     "Trace",
     "TracedSite",
     "block",
     "condition",
     "do",
+    "draw",
     "mask",
     "replay",
     "scale",
     "scope",
     "seed",
+    "show",
     "substitute",
     "trace",
+    "uncondition",
 ]

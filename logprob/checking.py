@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from storax import comparing, jaxprs
+from storax import comparing, jaxprs, tables
 from storax.data import is_concrete
 from storax.distributions import Distribution
 from storax.effects import Context, Effect, Perform, Record, SiteInfo, Sites
-from storax.errors import ModelError, ObservationError, UnknownNameError, nearest
+from storax.errors import ModelError, ObservationError
 from storax.logprob.collecting import Collector, collect
 from storax.models import Model, transformation
 from storax.primitives import Site
@@ -38,34 +38,16 @@ class Row(NamedTuple):
     dims: tuple[str | None, ...]
 
 
-class Report(Mapping[str, Row]):
+class Report(tables.Named[Row]):
     """The sites of a model by name; prints as a table."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self._rows = {r.name: r for r in rows}
-
-    def __getitem__(self, name: str) -> Row:
-        if name not in self._rows:
-            raise UnknownNameError(f"The model has no site named {name!r}. {nearest(name, self._rows)}")
-        return self._rows[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._rows
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
+    unknown = "The model has no site named"
 
     def __repr__(self) -> str:
         head = ("site", "kind", "distribution", "shape", "support")
         body = [(r.name, r.kind, r.distribution, str(r.shape), "" if r.support is None else str(r.support))
-                for r in self._rows.values()]  # fmt: skip
-        wide = [max(len(row[i]) for row in (head, *body)) for i in range(5)]
-        return "\n".join(
-            "  ".join(f"{c:{w}}" for c, w in zip(row, wide, strict=True)).rstrip() for row in (head, *body)
-        )
+                for r in self.values()]  # fmt: skip
+        return tables.aligned([head, *body])
 
 
 @transformation
@@ -154,7 +136,7 @@ def examine(model: Model, staged: Staged, arrays: Sequence[Any]) -> Report:
     for r in records.values():
         if not r.is_mark:
             _validate(r)
-    return Report([_row(i, records.get(n)) for n, i in sites.items() if i.visible])
+    return Report({n: _row(i, records.get(n)) for n, i in sites.items() if i.visible})
 
 
 def known_records(model: Model, staged: Staged, arrays: Sequence[Any], sites: Sites) -> dict[str, Record]:

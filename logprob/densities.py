@@ -48,12 +48,16 @@ def log_density(model: Callable[..., Any]) -> Callable[..., jax.Array]:
     @plain_errors
     def f(values: Any = None, /, *args: Any, **kwargs: Any) -> jax.Array:
         check_mapping(values, "sx.log_density")
-        staged = model.stage(*args, **kwargs)
-        if needs_deriving(model.sites(staged), values):
-            return joint_density(model, staged, staged.arrays, values, "sx.log_density").log_density
-        return joint(_records(model, staged, values, "sx.log_density").values())
+        return total(model, model.stage(*args, **kwargs), values, "sx.log_density")
 
     return f
+
+
+def total(model: Model, staged: Staged, values: Any, call: str) -> jax.Array:
+    """The joint log density of a staged model."""
+    if needs_deriving(model.sites(staged), values):
+        return joint_density(model, staged, staged.arrays, values, call).log_density
+    return joint(_records(model, staged, values, call).values())
 
 
 @transformation
@@ -85,14 +89,18 @@ def log_likelihood(model: Callable[..., Any]) -> Callable[..., dict[str, jax.Arr
     @plain_errors
     def f(values: Any = None, /, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         check_mapping(values, "sx.log_likelihood")
-        staged = model.stage(*args, **kwargs)
-        if needs_deriving(model.sites(staged), values):
-            return log_likelihoods(model, staged, values, "sx.log_likelihood")
-        records = _records(model, staged, values, "sx.log_likelihood")
-        data = {n: r for n, r in records.items() if r.site.observed and not (r.is_mark or r.site.is_factor)}
-        return {n: _where_taken(r) for n, r in data.items()}
+        return pointwise(model, model.stage(*args, **kwargs), values, "sx.log_likelihood")
 
     return f
+
+
+def pointwise(model: Model, staged: Staged, values: Any, call: str) -> dict[str, jax.Array]:
+    """The log density of each entry of the data of a staged model, by site."""
+    if needs_deriving(model.sites(staged), values):
+        return log_likelihoods(model, staged, values, call)
+    records = _records(model, staged, values, call, Unweighted)
+    data = {n: r for n, r in records.items() if r.site.observed and not (r.is_mark or r.site.is_factor)}
+    return {n: _where_taken(r) for n, r in data.items()}
 
 
 def _where_taken(record: Record) -> jax.Array:
@@ -104,8 +112,9 @@ def _where_taken(record: Record) -> jax.Array:
     return jnp.where(active, score, jnp.nan)
 
 
-def _records(model: Model, staged: Staged, values: Any, call: str) -> dict[str, Record]:
+def _records(
+    model: Model, staged: Staged, values: Any, call: str, collector: type[Collector] = Collector
+) -> dict[str, Record]:
     values = check_values(values, model.sites(staged), call)
     staged = stabilized(model, staged)
-    collector = Unweighted if call == "sx.log_likelihood" else Collector
     return collect(model, staged, staged.arrays, collector(values, call))

@@ -19,13 +19,43 @@ ask_for_native_loops()  # before anything can make JAX compute
 from storax import bijections, distributions, errors, logprob, supports
 from storax.distributions import *  # noqa: F403
 from storax.errors import NotMeasurable
-from storax.handlers import Trace, block, condition, do, mask, replay, scale, scope, seed, substitute, trace
+from storax.handlers import (
+    Trace,
+    block,
+    condition,
+    do,
+    draw,
+    mask,
+    replay,
+    scale,
+    scope,
+    seed,
+    show,
+    substitute,
+    trace,
+    uncondition,
+)
 from storax.language import deterministic, factor, rv, sample
 from storax.logprob import Density, check, distribution, log_density, log_likelihood, unconstrain
 from storax.models import Model, model
 from storax.params import param
 from storax.plates import plate
-from storax.samplers import Posterior, hmc, mcmc, nuts, shard_rows
+from storax.samplers import (
+    Posterior,
+    compare,
+    hmc,
+    loo,
+    mcmc,
+    nuts,
+    predictive,
+    predictive_check,
+    prior,
+    prior_sensitivity,
+    sbc,
+    shard_rows,
+    waic,
+    with_data,
+)
 from storax.samplers.langevin import sghmc, sgld
 from storax.samplers.optimizing import PointEstimate, laplace, map_estimate, pathfinder
 from storax.samplers.stochastic import sgmcmc
@@ -45,10 +75,12 @@ __all__ = [  # noqa: PLE0604
     "bijections",
     "block",
     "check",
+    "compare",
     "condition",
     "deterministic",
     "distribution",
     "distributions",
+    "draw",
     "do",
     "elbo",
     "errors",
@@ -60,6 +92,7 @@ __all__ = [  # noqa: PLE0604
     "log_likelihood",
     "logprob",
     "map_estimate",
+    "loo",
     "mask",
     "mcmc",
     "model",
@@ -67,9 +100,14 @@ __all__ = [  # noqa: PLE0604
     "param",
     "pathfinder",
     "plate",
+    "predictive",
+    "predictive_check",
+    "prior",
+    "prior_sensitivity",
     "replay",
     "rv",
     "sample",
+    "sbc",
     "scale",
     "scope",
     "seed",
@@ -77,11 +115,15 @@ __all__ = [  # noqa: PLE0604
     "sghmc",
     "sgld",
     "sgmcmc",
+    "show",
     "substitute",
     "supports",
     "svi",
     "trace",
     "tune_cpu",
+    "uncondition",
     "unconstrain",
     "vmap",
+    "waic",
+    "with_data",
 ]

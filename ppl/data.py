@@ -26,7 +26,8 @@ def as_data(value: Any, what: str) -> Any:
         if value.dtype != bool and not jnp.issubdtype(value.dtype, jnp.number):
             raise ArgumentTypeError(f"{what} has dtype {value.dtype}, and numbers are needed.")
         return value
-    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    if any(isinstance(x, np.ma.MaskedArray) and np.ma.getmaskarray(x).any() for x in parts):
         raise ArgumentTypeError(
             f"{what} is a masked array. Hand over its data and leave the masked entries out of the density: "
             f"sx.sample(name, d.expand(y.shape).mask(~y.mask), obs=y.data)."

@@ -117,6 +117,14 @@ class SiteInfo(NamedTuple):
         return jax.tree.unflatten(self.site.tree, [None] * self.site.tree.num_leaves).event_dim
 
     @property
+    def axis_names(self) -> tuple[str | None, ...]:
+        """Of each axis of `shape`: the name of its plate, None for those of loops, lanes and events."""
+        named = self.site.dims
+        behind = 0 if self.is_derived or not named else self.event_dim
+        front = len(self.shape) - len(named) - behind
+        return (*(None,) * front, *named, *(None,) * behind)
+
+    @property
     def visible(self) -> bool:
         return bool(self.site.name) and not self.site.hidden
 

@@ -77,6 +77,14 @@ class CheckpointError(StoraxError, ValueError):
     """A folder of checkpoints that cannot be written to, or belongs to another run."""
 
 
+class MissingExtraError(StoraxError, ImportError):
+    """A library that storax does not need by itself is not installed."""
+
+
+class StorageError(StoraxError, OSError):
+    """A file could not be written or read, or does not hold what it should."""
+
+
 class SamplingWarning(UserWarning):
     """A run ended, but its draws need a second look."""
 

@@ -14,13 +14,17 @@ from storax import plates, refusing  # noqa: F401  (its rules are registered by 
 from storax.data import as_data, as_real, as_value
 from storax.distributions import Distribution, Unit
 from storax.errors import ArgumentTypeError, ShapeError
+from storax.missing import impute
+from storax.patterns import missing_entries
 from storax.primitives import Site, bind_mark, bind_observe, bind_sample
 from storax.sources import note, plain_errors, user_line
 from storax.validation import as_shape, check_name, validate_at
 
 
 @plain_errors
-def sample(name: str, d: Distribution, *, obs: Any = None, shape: int | tuple[int, ...] = ()) -> jax.Array:
+def sample(
+    name: str, d: Distribution, *, obs: Any = None, shape: int | tuple[int, ...] = (), missing: str | None = None
+) -> jax.Array:
     """A random choice with a name.
 
     Args:
@@ -29,9 +33,13 @@ def sample(name: str, d: Distribution, *, obs: Any = None, shape: int | tuple[in
         obs: the data, if this choice was observed.  Its trailing axes must equal `d.shape` exactly; axes in front of
             those are independent copies.  Nothing is broadcast.
         shape: that many independent copies in front of one draw.
+        missing: with "impute", entries of `obs` that are nan are latent: a site `<name>_missing`, one number for each
+            in the order of the data (of vectors that are missing as a whole, one vector for each).  Those of a masked
+            array are, anyway.  What is missing must not depend on its value, given the rest ("missing at random").
+            Single entries may be missing of normal vectors and of independent entries (`to_event`).
 
     Returns:
-        An array `[*shape, *d.batch_shape, *d.event_shape]`.
+        An array `[*shape, *d.batch_shape, *d.event_shape]`; of missing data, with the missing entries filled in.
 
     Raises:
         InvalidNameError, ArgumentTypeError, ShapeError: see `storax.errors`.
@@ -45,7 +53,7 @@ def sample(name: str, d: Distribution, *, obs: Any = None, shape: int | tuple[in
     p
     """
     name = check_name(name, "sx.sample")
-    return _choice(name, d, obs, shape, "sx.sample")
+    return _choice(name, d, obs, shape, "sx.sample", missing)
 
 
 @plain_errors
@@ -61,12 +69,15 @@ def rv(d: Distribution, shape: int | tuple[int, ...] = ()) -> jax.Array:
     return _choice("", d, None, shape, "sx.rv")
 
 
-def _choice(name: str, d: Any, obs: Any, shape: Any, call: str) -> jax.Array:
+def _choice(name: str, d: Any, obs: Any, shape: Any, call: str, missing: str | None = None) -> jax.Array:
     site = Site(name, source=user_line())
     note(site.label)
     _check_distribution(d, site, call)
     validate_at(site.label, d)
     copies = as_shape(shape, f"`shape` of {site.label}")
+    mask = missing_entries(obs, missing, site.label)
+    if mask is not None:
+        return impute(site, d, obs, copies or _copies(mask.shape, d.shape), mask)
     data = None
     if obs is not None:
         data = as_data(obs, f"The observation of {site.label}")

@@ -124,6 +124,11 @@ def _opened(name: str, size: int, taken: int, dim: int | None) -> Iterator[jax.A
         yield indices
 
 
+def outside() -> contextlib.AbstractContextManager[Any]:
+    """As if no plate were open: a program that is a distribution of its own means the same wherever it is used."""
+    return _open(())
+
+
 def within(d: Distribution, copies: tuple[int, ...], label: str) -> tuple[Any, tuple[int, ...], tuple[Any, ...]]:
     """A site's distribution and copies inside of the open plates, and the names of its axes."""
     frames = _open.value

@@ -20,6 +20,7 @@ import numpy as np
 from storax.data import as_data
 from storax.errors import StoraxError
 from storax.lasting import VALUES, is_table, same_value
+from storax.patterns import Patterns, PatternWanted, filled, masked_entries, nan_entries, told
 from storax.sources import reached
 from storax.surroundings import Surroundings
 from storax.translating import in_words
@@ -52,6 +53,13 @@ class Split(NamedTuple):
     key: Any
     changeable: list[Any]
     tables: bool
+    masks: list[Any]  # of each array: which entries are missing, None if none are or that is not known
+    complete: bool = False  # was nan looked for?
+
+    def with_nan(self) -> Split:
+        """The same with the entries that are nan counted as missing."""
+        masks = [nan_entries(x) if m is None else m for x, m in zip(self.arrays, self.masks, strict=True)]
+        return self._replace(masks=masks, complete=True, key=(self.key, _mask_key(masks)))
 
     def merge(self, arrays: Sequence[Any]) -> tuple[Any, Any]:
         """`(args, kwargs)` with these arrays."""
@@ -72,14 +80,22 @@ def split(args: Any, kwargs: Any, f: Callable[..., Any] | None = None) -> Split:
     """The arguments of `f`, whose signature is for error messages alone."""
     leaves, tree = jax.tree.flatten((args, kwargs), is_leaf=is_data)
     tables = False
+    masks = [masked_entries(x) for x in leaves]
     for i, x in enumerate(leaves):
+        if masks[i] is not None:
+            leaves[i] = x = filled(x)
         if is_data(x):
             tables = tables or is_table(x)
             leaves[i] = _as_argument(x, i, args, kwargs, f)
     arrays = [x for x in leaves if _is_array(x)]
     rest = [_HOLE if _is_array(x) else x for x in leaves]
-    key = (tree, tuple(_key(x) for x in rest))
-    return Split(arrays, rest, tree, key, [x for x in rest if not isinstance(x, (_Hole, *VALUES))], tables)
+    masks = [m for m, x in zip(masks, leaves, strict=True) if _is_array(x)]
+    key = (tree, tuple(_key(x) for x in rest), _mask_key(masks))
+    return Split(arrays, rest, tree, key, [x for x in rest if not isinstance(x, (_Hole, *VALUES))], tables, masks)
+
+
+def _mask_key(masks: Sequence[Any]) -> Any:
+    return tuple(None if m is None else (m.shape, m.tobytes()) for m in masks)
 
 
 def _key(x: Any) -> Any:
@@ -166,6 +182,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.surroundings: Surroundings | None = None
+        self.wants_nan = False  # does the function ask which entries of its arguments are nan?
         self.entries: dict[Any, Entry] = {}
 
     def holds(self, f: Callable[..., Any]) -> bool:
@@ -187,7 +204,8 @@ class Entry:
         def of_arrays(*arrays: Any) -> Any:
             f = function()
             args, kwargs = parts.merge(arrays)
-            output = f(*args, **kwargs)
+            with told(Patterns(arrays, parts.masks, parts.complete)):
+                output = f(*args, **kwargs)
             memory.surroundings = Surroundings(f)  # now, as the function itself may have changed some
             self.given = Surroundings(None, parts.changeable) if parts.changeable else None
             return jax.tree.map(lambda x: x if is_number(x) else Opaque(x), output)
@@ -235,6 +253,17 @@ def stage(f: Callable[..., Any], args: Any, kwargs: Any, fresh: bool = False) ->
         ArgumentTypeError: an argument that cannot be data, by name.
     """
     parts = split(args, kwargs, f)
+    memory, _ = _memory_of(f)
+    if memory.wants_nan:
+        return _traced(f, parts.with_nan(), fresh)
+    try:
+        return _traced(f, parts, fresh)
+    except PatternWanted:
+        memory.wants_nan = True
+        return _traced(f, parts.with_nan(), fresh)
+
+
+def _traced(f: Callable[..., Any], parts: Split, fresh: bool) -> Staged:
     token = reached.set(())
     try:
         # Under jax.disable_jit JAX would run loops step by step, and there would be no program to stage.

@@ -150,7 +150,7 @@ def refuse_nan(site: Any, numbers: np.ndarray, counted: np.ndarray) -> None:
         index, _ = first(numbers, nan)
         raise ObservationError(
             f"{site.label} was given nan as an observation: value{index}, {int(nan.sum())} in all. Drop the missing "
-            f"entries, or leave them out of the density: "
+            f"entries, make them latent, missing='impute', or leave them out of the density: "
             f"sx.sample({site.name!r}, d.expand(y.shape).mask(~jnp.isnan(y)), obs=y)."
         )
 

@@ -10,5 +10,31 @@ from storax.samplers.mcmc import mcmc
 from storax.samplers.nuts import nuts
 from storax.samplers.posterior import Posterior
 from storax.samplers.sharding import shard_rows
+from storax.samplers.workflow import (
+    compare,
+    loo,
+    predictive,
+    predictive_check,
+    prior,
+    prior_sensitivity,
+    sbc,
+    waic,
+    with_data,
+)
 
-__all__ = ["Posterior", "hmc", "mcmc", "nuts", "shard_rows"]
+__all__ = [
+    "Posterior",
+    "compare",
+    "hmc",
+    "loo",
+    "mcmc",
+    "nuts",
+    "predictive",
+    "predictive_check",
+    "prior",
+    "prior_sensitivity",
+    "sbc",
+    "shard_rows",
+    "waic",
+    "with_data",
+]

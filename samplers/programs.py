@@ -80,7 +80,7 @@ class Program:
                 draw = start_at(f, vectors)
                 return draw, set_out(f, keys, draw, plan(kernel_leaves), self.rows)
 
-            draw, fleet = on_each(settings.mesh, start)(leaves, arrays, keys, vectors)
+            draw, fleet = on_each(settings.mesh, start)(data, keys, vectors)
             return everywhere(settings.mesh, draw), placed(settings.mesh, fleet)
 
         def go_on(

@@ -5,15 +5,24 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from storax import tables
 from storax.errors import ArgumentTypeError, SettingsError, UnknownNameError, nearest
+from storax.optional import extra
 from storax.samplers.diagnostics import ess_bulk, ess_tail, mcse_mean, rhat
+
+if TYPE_CHECKING:
+    from storax.samplers.posterior import Posterior
+
+SHOWN = 200  # rows that are printed
 
 
 class Summary(Mapping[str, dict[str, float]]):
-    """Rows by name ("mu", "theta[2]"), columns "mean", "sd", "5%", ..., "mcse", "ess_bulk", "ess_tail", "rhat"."""
+    """Rows by name ("mu", "theta[2]", "theta[Deerfield]"), columns "mean", "sd", "5%", ..., "mcse", "ess_bulk",
+    "ess_tail", "rhat"; prints as a table."""
 
     def __init__(self, names: Sequence[str], columns: Mapping[str, np.ndarray]) -> None:
         self.names, self.columns = list(names), dict(columns)
@@ -30,16 +39,26 @@ class Summary(Mapping[str, dict[str, float]]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def __repr__(self) -> str:
-        head = ["", *self.columns]
+    def _rows(self) -> list[list[str]]:
         body = [[n, *(_cell(c, x[i]) for c, x in self.columns.items())] for i, n in enumerate(self.names)]
-        wide = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
-        return "\n".join(_line(row, wide) for row in (head, *body))
+        if len(body) > SHOWN:
+            gap = [f"... {len(body) - SHOWN} rows more", *[""] * len(self.columns)]
+            body = [*body[: SHOWN // 2], gap, *body[-SHOWN // 2 :]]
+        return [["", *self.columns], *body]
 
+    def __repr__(self) -> str:
+        return tables.aligned(self._rows(), left=1)
 
-def _line(row: Sequence[str], wide: Sequence[int]) -> str:
-    numbers = (cell.rjust(w) for cell, w in zip(row[1:], wide[1:], strict=True))
-    return "  ".join([row[0].ljust(wide[0]), *numbers]).rstrip()
+    def _repr_html_(self) -> str:
+        return tables.to_html(self._rows())
+
+    def to_pandas(self) -> Any:
+        """A DataFrame with the rows' names as its index.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return extra("pandas", "pandas", "to_pandas").DataFrame(self.columns, index=self.names)
 
 
 def _cell(column: str, x: float) -> str:
@@ -47,13 +66,33 @@ def _cell(column: str, x: float) -> str:
         return "-" if np.isnan(x) else str(x)
     if column.startswith("ess"):
         return f"{x:.0f}"
-    return f"{x:.2f}" if column == "rhat" else f"{x:.3g}" if abs(x) < 1e-2 or abs(x) >= 1e5 else f"{x:.2f}"
+    if column == "rhat" or x == 0:
+        return f"{x:.2f}"
+    return f"{x:.3g}" if abs(x) < 1e-2 or abs(x) >= 1e5 else f"{x:.2f}"
 
 
-def summarise(samples: Mapping[str, np.ndarray], probs: Sequence[float]) -> Summary:
-    """One row a number, from `[chain, draw, *shape]` arrays.
+def columns_of(posterior: Posterior) -> tuple[list[str], np.ndarray]:
+    """Every number of a draw by its label, and the draws `[chain, draw, number]` in 64 bits."""
+    names: list[str] = []
+    flat: list[np.ndarray] = []
+    for name, draws in posterior.samples.items():
+        shape = draws.shape[2:]
+        labels = [_index(posterior.labels(name, i)) for i in np.ndindex(shape)]
+        parts = {f"{name}.real": draws.real, f"{name}.imag": draws.imag} if np.iscomplexobj(draws) else {name: draws}
+        for part, numbers in parts.items():
+            names += [part + label for label in labels]
+            flat.append(np.asarray(numbers, float).reshape(*draws.shape[:2], math.prod(shape)))
+    return names, np.concatenate(flat, axis=-1)
 
+
+def _index(labels: Sequence[Any]) -> str:
+    return f"[{', '.join(map(str, labels))}]" if labels else ""
+
+
+def check_probs(probs: Any) -> tuple[float, ...]:
+    """
     Raises:
+        ArgumentTypeError: no sequence of numbers.
         SettingsError: a probability outside of (0, 1).
     """
     if isinstance(probs, (str, bytes)) or not np.iterable(probs):
@@ -61,22 +100,46 @@ def summarise(samples: Mapping[str, np.ndarray], probs: Sequence[float]) -> Summ
     for p in probs:
         if not isinstance(p, (float, int, np.number)) or not 0 < p < 1:
             raise SettingsError(f"summary: quantiles need probabilities between 0 and 1, got {p!r}.")
-    names: list[str] = []
-    flat: list[np.ndarray] = []
-    for name, draws in samples.items():
-        shape = draws.shape[2:]
-        parts = {f"{name}.real": draws.real, f"{name}.imag": draws.imag} if np.iscomplexobj(draws) else {name: draws}
-        for part, numbers in parts.items():
-            names += [part + _index(i) for i in np.ndindex(shape)]
-            flat.append(np.asarray(numbers, float).reshape(*draws.shape[:2], math.prod(shape)))
-    x = np.concatenate(flat, axis=-1)
+    return tuple(probs)
+
+
+def summarise(posterior: Posterior, probs: Sequence[float]) -> Summary:
+    """One row a number.
+
+    A constant, up to the rounding of its type, is known exactly: its Monte Carlo error is 0, every draw is worth one,
+    and the chains agree.
+    """
+    probs = check_probs(probs)
+    names, x = columns_of(posterior)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # one draw has no sd: nan says so
         columns = {"mean": x.mean((0, 1)), "sd": x.std((0, 1), ddof=1)}
         columns |= {f"{100 * p:g}%": q for p, q in zip(probs, np.quantile(x, probs, axis=(0, 1)), strict=True)}
+        low, high = x.min((0, 1)), x.max((0, 1))
+        size = np.maximum(np.abs(low), np.abs(high))
+        constant = (high - low <= 4 * _rounding(posterior) * size) & (x.shape[1] > 1)  # not where there are inf or nan
     columns |= {"mcse": mcse_mean(x), "ess_bulk": ess_bulk(x), "ess_tail": ess_tail(x), "rhat": rhat(x)}
+    count = float(x.shape[0] * x.shape[1])
+    for name, value in (("sd", 0.0), ("mcse", 0.0), ("ess_bulk", count), ("ess_tail", count), ("rhat", 1.0)):
+        columns[name] = np.where(constant, value, columns[name])
     return Summary(names, columns)
 
 
-def _index(index: tuple[int, ...]) -> str:
-    return f"[{', '.join(map(str, index))}]" if index else ""
+def summarise_moments(posterior: Posterior) -> Summary:
+    """The same of a run that kept no draws: means, standard deviations and R-hat."""
+    names: list[str] = []
+    columns: dict[str, list[np.ndarray]] = {"mean": [], "sd": [], "rhat": []}
+    for name, m in posterior.moments.items():
+        names += [name + _index(posterior.labels(name, i)) for i in np.ndindex(m.mean.shape)]
+        for column, x in (("mean", m.mean), ("sd", np.sqrt(m.variance)), ("rhat", m.rhat)):
+            columns[column].append(x.ravel())
+    return Summary(names, {n: np.concatenate(x) for n, x in columns.items()})
+
+
+def _rounding(posterior: Posterior) -> np.ndarray:
+    """The relative rounding error of each number's type."""
+    parts = []
+    for draws in posterior.samples.values():
+        eps = np.finfo(draws.real.dtype).eps if draws.dtype.kind in "fc" else 0.0 if draws.dtype.kind in "biu" else 1e-2
+        parts.append(np.full(math.prod(draws.shape[2:]) * (2 if np.iscomplexobj(draws) else 1), eps))
+    return np.concatenate(parts)

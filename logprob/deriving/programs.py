@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from storax import supports
+from storax import plates, supports
 from storax.distributions.base import Distribution, is_known
 from storax.distributions.derived import support_of_shapes
 from storax.errors import ArgumentTypeError, NotMeasurable
@@ -56,7 +56,8 @@ class Derived(Distribution):
 
     def _program(self) -> Any:
         args = jax.tree.map(_some, self.args)
-        return stage(self.function, args, dict(self.kwargs))
+        with plates.outside():
+            return stage(self.function, args, dict(self.kwargs))
 
     def _node(self) -> graphs.Node:
         staged = self._program()

@@ -23,7 +23,7 @@ def density(**kwargs):
         (N(0.0, 1.0), np.array([0.0, 1e300]), r"value\[1\] = 1e\+300 does not fit float32"),
         (N(0.0, 1.0), [1j], "is complex.*y.real"),
         (N(0.0, 1.0), jnp.array([1j]), "is complex"),
-        (N(0.0, 1.0), np.ma.array([1.0, 99.0], mask=[0, 1]), "masked array.*mask"),
+        (N(0.0, 1.0), [np.ma.array([1.0, 99.0], mask=[0, 1]), [2.0, 3.0]], "masked array.*mask"),
         (N(0.0, 1.0), ["a"], "dtype"),
         (N(0.0, 1.0), [[1.0], [1.0, 2.0]], "one array"),
         (N(0.0, 1.0), jax.random.key(0), "dtype key"),

@@ -222,3 +222,23 @@ def test_vmap_without_sites_differentiates_and_compiles():
     f = lambda x: sx.vmap(jnp.sin)(x).sum()
     x = jnp.arange(3.0)
     np.testing.assert_allclose(jax.jit(jax.grad(f))(x), jnp.cos(x), rtol=1e-6)
+
+
+def test_a_program_in_a_plate_is_the_one_outside():
+    """Its draws are its own: one that all copies share stays shared."""
+
+    @sx.distribution
+    def inflated(zero, rate):
+        return jnp.where(sx.rv(sx.Bernoulli(zero)), 0, sx.rv(sx.Poisson(rate)))
+
+    rate, y = jnp.array([1.0, 2.0, 3.0]), jnp.array([0, 0, 4])
+
+    def model(share):
+        zero = sx.sample("zero", sx.Beta(1.0, 1.0))
+        with sx.plate("i", 3):
+            sx.sample("y", inflated(zero if share else jnp.full(3, zero), rate), obs=y)
+
+    with pytest.raises(sx.errors.ShapeError):  # one vector of three, three times
+        sx.check(model)(True)
+    expected = inflated(jnp.full(3, 0.4), rate).log_prob(y).sum()
+    np.testing.assert_allclose(sx.log_density(model)({"zero": 0.4}, False), expected, rtol=1e-6)
