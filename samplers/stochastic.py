@@ -100,7 +100,8 @@ def sgmcmc(
             if sites[name].is_open and not np.isfinite(x).all():
                 raise InferenceError(
                     f"sx.sgmcmc: {sites[name].site.label} went to infinity: the step is too long beside the "
-                    f"posterior's variance. Take step_size a tenth of {kernel.step_size:g}, or start nearer, init={{name: value}}."
+                    f"posterior's variance. Take step_size a tenth of {kernel.step_size:g}, or start nearer, "
+                    f"init={{name: value}}."
                 )
         dims = {n: axes_of(sites[n], x.ndim - 2) for n, x in samples.items()}
         return Posterior(samples, {"step_size": np.asarray(steps)}, {}, dims)
