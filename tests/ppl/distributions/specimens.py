@@ -27,7 +27,7 @@ SHELF = {
 
 
 def each(group=ALL, short=False, names=SHELF):
-    """Run a test for every distribution of a group: at every run for those on the shelf, or of other `names`, or for all
+    """Run a test for every distribution of a group: at every run for those on the shelf, or of other `names`, or all
     if `short`; the rest are long."""
     entries = [
         pytest.param(d, id=f"{i}-{repr(d)[:60]}", marks=() if short or type(d).__name__ in names else pytest.mark.long)
