@@ -12,8 +12,9 @@ from jax.scipy.special import ndtr, ndtri
 
 from storax.distributions.base import Distribution, is_known, promote, within
 from storax.distributions.compound import Compound, check_start
+from storax.distributions.erfcx import erfcx
 from storax.distributions.multivariate import MultivariateNormal
-from storax.distributions.special import HALF_LOG_TWO_PI, log_ndtr
+from storax.distributions.special import HALF_LOG_TWO_PI
 from storax.errors import ParameterError, ShapeError
 from storax.rules import custom_rule
 from storax.supports import Support
@@ -129,11 +130,13 @@ def log_ndtri(log_p: jax.Array) -> jax.Array:
     wide = log_p.astype(jnp.promote_types(log_p.dtype, jnp.float32))
     near = wide > (-600.0 if wide.dtype == jnp.float64 else -80.0)
     y = jnp.sqrt(-2 * jnp.where(near, -100.0, wide))
-    far = -jnp.sqrt(jnp.square(y) - 2 * (HALF_LOG_TWO_PI + jnp.log(y)))  # Phi(z) = phi(z) / |z| roughly
+    far = -y
+    for _ in range(2):  # Phi(z) = phi(z) / |z| roughly
+        far = -jnp.sqrt(jnp.square(y) - 2 * (HALF_LOG_TWO_PI + jnp.log(-far)))
     z = jnp.where(near, ndtri(jnp.exp(jnp.where(near, wide, -1.0))), far)
-    for _ in range(2):  # Newton's steps
-        log_q = log_ndtr(z)
-        z = z - (log_q - wide) * jnp.exp(log_q + 0.5 * jnp.square(z) + HALF_LOG_TWO_PI)
+    for _ in range(2 if wide.dtype == jnp.float64 else 1):  # Newton's steps
+        mills = _mills(z)
+        z = z - (jnp.log(mills) - HALF_LOG_TWO_PI - 0.5 * jnp.square(z) - wide) * mills
     return z.astype(log_p.dtype)
 
 
@@ -141,4 +144,9 @@ def log_ndtri(log_p: jax.Array) -> jax.Array:
 def _(primals: Any, tangents: Any) -> Any:
     (log_p,), (step,) = primals, tangents
     z = log_ndtri(log_p)
-    return z, jnp.exp(log_ndtr(z) + 0.5 * jnp.square(z) + HALF_LOG_TWO_PI) * step
+    return z, _mills(z.astype(jnp.promote_types(z.dtype, jnp.float32))).astype(z.dtype) * step
+
+
+def _mills(z: jax.Array) -> jax.Array:
+    """Phi(z) / phi(z), for z <= 0: the slope of a quantile in the logarithm of its probability."""
+    return math.sqrt(np.pi / 2) * erfcx(-z * math.sqrt(0.5))

@@ -13,6 +13,7 @@ from jax import lax
 from storax import supports
 from storax.distributions.base import Distribution, promote, within
 from storax.distributions.gamma import positive_float
+from storax.distributions.quantiles import increasing_root
 from storax.distributions.special import quotient
 from storax.supports import Support
 
@@ -100,6 +101,16 @@ class PolyaGamma(Distribution):
         e = jnp.exp(-y)
         direct = (2 * jnp.tanh(0.5 * y) - 4 * y * e / jnp.square(1 + e)) / (4 * y * y * y)
         return h * jnp.where(small, series, direct)
+
+    @property
+    def mode(self) -> jax.Array:
+        """Where the slope of the log density is 0, below the mean."""
+        mean = jnp.broadcast_to(self.mean, self.shape)
+
+        def fall(x: jax.Array) -> jax.Array:
+            return -jax.grad(lambda x: jnp.sum(self.log_prob(x)))(x)
+
+        return increasing_root(fall, jnp.zeros_like(mean), 0.0, mean, 0.8 * mean)
 
 
 def _variance_series(n: int = 16) -> list[float]:

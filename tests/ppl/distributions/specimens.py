@@ -26,10 +26,11 @@ SHELF = {
 }  # fmt: skip
 
 
-def each(group=ALL, short=False):
-    """Run a test for every distribution of a group; `short`: at every run, not only for those on the shelf."""
+def each(group=ALL, short=False, names=SHELF):
+    """Run a test for every distribution of a group: at every run for those on the shelf, or of other `names`, or all
+    if `short`; the rest are long."""
     entries = [
-        pytest.param(d, id=f"{i}-{repr(d)[:60]}", marks=() if short or type(d).__name__ in SHELF else pytest.mark.long)
+        pytest.param(d, id=f"{i}-{repr(d)[:60]}", marks=() if short or type(d).__name__ in names else pytest.mark.long)
         for i, d in enumerate(group)
     ]
     return pytest.mark.parametrize("d", entries)
