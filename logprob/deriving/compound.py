@@ -92,7 +92,8 @@ def _is_of_one_state(node: Node, x: Random, place: int) -> bool:
     If not, their states are those of all of them together, which are more than those of one.
     """
     axes = _event_axes(node, place)
-    first = x.deps.map(lambda ids: np.broadcast_to(ids[(..., *[slice(0, 1)] * axes)], ids.shape))
+    one: tuple[Any, ...] = (..., *[slice(0, 1)] * axes)
+    first = x.deps.map(lambda ids: np.broadcast_to(ids[one], ids.shape))
     return not axes or x.deps.same(first)
 
 

@@ -177,7 +177,8 @@ def stable(f: Callable[..., Any], *inputs: Any) -> Any:
         return seen
     result = f(*inputs)
     leaves, tree = jax.tree.flatten(result)
-    if seen is None or jax.tree.structure(seen) != tree:
+    structure: Any = jax.tree.structure(seen)
+    if seen is None or structure != tree:
         return result
     pairs = zip(jax.tree.leaves(seen), leaves, strict=True)
     return jax.tree.unflatten(tree, [jnp.where(jnp.isfinite(x), x, y) for x, y in pairs])

@@ -75,7 +75,7 @@ class _Tail(NamedTuple):
     """For z = -t from end on: log J_k + z^2 / 2 + (k + 1) log(z + 1), and R_k (z + 1).
 
     They are series of Chebyshev's polynomials in w = 1 - 2 / (1 + (z - end) / spread).  At the end of it, the way
-    upwards has lost 3 (float32: 1) digits.
+    upwards has lost 3 digits (float32: half of one).
     """
 
     end: float
@@ -103,7 +103,7 @@ class _Tail(NamedTuple):
 
 @functools.cache
 def _tail(k: int, double: bool) -> _Tail:
-    end, spread = (7.0 if double else 2.5) * k**-0.5, 4.0
+    end, spread = (7.0 if double else 1.2) * k**-0.5, 4.0
     count = 64
     w = np.cos(np.pi * (np.arange(count) + 0.5) / count)  # Chebyshev's points
     z = end + spread * (1 + w) / (1 - w)
@@ -115,8 +115,8 @@ def _tail(k: int, double: bool) -> _Tail:
 
 
 def _downwards(k: int, z: np.ndarray) -> np.ndarray:
-    """R_1, ..., R_k at t = -z, for z not small."""
-    terms = 16 * k + 60
+    """R_1, ..., R_k at t = -z, for z > 0.  What the last of n terms leaves falls off as exp(-2 z sqrt(2 n))."""
+    terms = 16 * k + 60 + int((18 / z.min()) ** 2 / 2)
     r = 2 * terms / (z + np.sqrt(z * z + 4 * terms))
     down = []
     for j in range(terms - 1, 0, -1):
