@@ -63,7 +63,7 @@ class Diagnosis(tables.Named[Finding]):
 
 def diagnose(posterior: Posterior) -> Diagnosis:
     """All checks of a posterior; those whose statistics it does not have are left open."""
-    stuck = [c for c in range(posterior.num_chains) if _did_not_move(posterior, c)]
+    stuck = [c for c in range(posterior.num_chains) if posterior.samples and _did_not_move(posterior, c)]
     findings = [_moving(posterior, stuck)]
     findings += [check(posterior) for check in (_defined, _divergences, _depth, _energy)]
     findings += _mixing(posterior) if not stuck else _open_mixing("a chain did not move")
@@ -76,6 +76,8 @@ def _stat(posterior: Posterior, name: str) -> Any:
 
 def _moving(posterior: Posterior, stuck: list[int]) -> Finding:
     name, expected = "chains that move", "all"
+    if not posterior.samples:
+        return Finding(name, None, "no draws kept", expected)
     if not stuck:
         return Finding(name, True, "all", expected)
     sizes = _stat(posterior, "step_size")
@@ -108,7 +110,7 @@ def _divergences(posterior: Posterior) -> Finding:
     diverging = diverging if undefined is None else diverging & ~undefined
     by_chain = diverging.sum(1)
     count = int(by_chain.sum())
-    where = concentration(posterior, diverging) if count else ""
+    where = concentration(posterior, diverging) if count and posterior.samples else ""
     return Finding(name, not count, str(count), "0", (
         f"{count} of {diverging.size} draws ended in a divergence (by chain: {', '.join(str(int(n)) for n in by_chain)}"
         f"): the sampler could not follow the posterior somewhere, and the draws are biased away from there."
@@ -169,7 +171,7 @@ def _open_mixing(why: str, posterior: Posterior | None = None) -> list[Finding]:
 
 
 def _mixing(posterior: Posterior) -> list[Finding]:
-    if posterior.num_samples < FEWEST:
+    if not posterior.samples or posterior.num_samples < FEWEST:
         return _open_mixing(f"< {FEWEST} draws", posterior)
     summary = posterior.summary()
     rhat, bulk, tail = (summary.columns[c] for c in ("rhat", "ess_bulk", "ess_tail"))

@@ -74,11 +74,11 @@ class Posterior(Mapping[str, np.ndarray]):
 
     @property
     def num_chains(self) -> int:
-        return int(next(iter(self.samples.values())).shape[0])
+        return int(next(iter((self.samples or self.stats).values())).shape[0])
 
     @property
     def num_samples(self) -> int:
-        return int(next(iter(self.samples.values())).shape[1])
+        return int(next(iter((self.samples or self.stats).values())).shape[1])
 
     @property
     def observed(self) -> tuple[str, ...] | None:
