@@ -79,6 +79,8 @@ def _stat(posterior: Posterior, name: str) -> Any:
 
 def _moving(posterior: Posterior, stuck: list[int]) -> Finding:
     name, expected = "chains that move", "all"
+    if not posterior.samples:
+        return Finding(name, None, "no draws kept", expected)
     if not stuck:
         return Finding(name, True, "all", expected)
     sizes = _stat(posterior, "step_size")
@@ -172,7 +174,7 @@ def _open_mixing(why: str, posterior: Posterior | None = None) -> list[Finding]:
 
 
 def _mixing(posterior: Posterior) -> list[Finding]:
-    if posterior.num_samples < FEWEST:
+    if not posterior.samples or posterior.num_samples < FEWEST:
         return _open_mixing(f"< {FEWEST} draws", posterior)
     summary = posterior.summary()
     rhat, bulk, tail = (summary.columns[c] for c in ("rhat", "ess_bulk", "ess_tail"))

@@ -214,3 +214,10 @@ def test_diagnostics_are_those_of_the_installed_arviz(name):
     skip = 1 if len(x) == 1 else 0  # ArviZ gives no R-hat for one chain, where ours compares its halves
     np.testing.assert_allclose(found[skip:], np.asarray(expected, float)[skip:], rtol=1e-6)
     np.testing.assert_allclose(bfmi(x), np.ravel(az.bfmi(x)), rtol=1e-6)
+
+
+def test_statistics_without_draws_are_looked_at():
+    _, stats = clean()
+    stats["diverging"][0, :5] = True
+    found = sx.Posterior({}, stats).diagnose()
+    assert [n for n, f in found.items() if f.ok is False] == ["divergences"] and found["R-hat"].ok is None
