@@ -130,59 +130,6 @@ def lockstep(models: list[str], peers: list[str], repeats: int) -> None:
                     row(f"{name}, {chains} chains, {scale} step, {c}", waste, cost[c], beside, f"{r['off']:.3f}")
 
 
-def against(peers: list[str]) -> list[str]:
-    return ["storax", "storax-run", *(c for p in peers for c in PEERS.get(p, [p]))]
-
-
-def runs(models: list[str], peers: list[str], repeats: int) -> None:
-    head("model, contender", "cold", "CPU-s", "ESS bulk / tail", "ESS / CPU-s", "ESS / 1000 gradients, all (sampling)",
-         "1000 gradients, warm-up + sampling", "us / gradient", "/ bare", "R-hat", "divergences",
-         "error, sd (4 / sqrt ESS)")  # fmt: skip
-    for name in models:
-        with Worker("bare", "storax", name) as bare:
-            floors = median([bare.call() for _ in range(repeats)])
-        with workers("run", against(peers), name, "None", "None", "None") as contenders:
-            cold = {c: w.call(seed=0) for c, w in contenders.items()}
-            for c, r in in_turns(contenders, repeats).items():
-                ess, gradients = min(r["bulk"], r["tail"]), (r["warmup_steps"] + r["steps"]) / 1000
-                micro = 1e3 * r["cpu"] / gradients
-                row(f"{name}, {c}", cold[c]["cpu"], r["cpu"], f"{r['bulk']:.0f} / {r['tail']:.0f}", ess / r["cpu"],
-                    f"{ess / gradients:.1f} ({1000 * ess / r['steps']:.1f})",
-                    f"{r['warmup_steps'] / 1000:.0f} + {r['steps'] / 1000:.0f}", micro,
-                    micro / floors["four" if r["batched"] else "one"], f"{r['rhat']:.3f}", f"{r['diverging']:.0f}",
-                    f"{r['error']:.3f} ({4 / math.sqrt(ess):.3f})")  # fmt: skip
-
-
-def bare(models: list[str], peers: list[str], repeats: int) -> None:
-    head("model", "us / gradient, one chain", "us / gradient, four chains side by side")
-    for name in models:
-        with Worker("bare", "storax", name) as worker:
-            found = median([worker.call() for _ in range(repeats)])
-            row(name, found["one"], found["four"])
-
-
-def lockstep(models: list[str], peers: list[str], repeats: int) -> None:
-    contenders = ["storax-batched", "storax-sequential", *(["blackjax"] if "blackjax" in peers else [])]
-    head(
-        "model, chains, step size / adapted, contender",
-        "executed / used",
-        "us / used gradient",
-        "/ BlackJAX",
-        "error, sd",
-    )
-    for name in models:
-        if name not in (SCHOOLS, LOGISTIC):
-            continue
-        with workers("lockstep", contenders, name) as processes:
-            for chains in (4, 64, 256, 1024):
-                found = in_turns(processes, repeats, chains=chains)
-                cost = {c: 1e6 * r["cpu"] / r["useful"] for c, r in found.items()}
-                for c, r in found.items():
-                    beside = f"{cost[c] / cost['blackjax']:.2f}" if "blackjax" in cost else ""
-                    waste = f"{r['executed'] / r['useful']:.3f}"
-                    row(f"{name}, {chains}, {c}", waste, cost[c], beside, f"{r['off']:.3f}")
-
-
 def again(models: list[str], peers: list[str], repeats: int) -> None:
     head("model, contender", "first run, CPU-s", "another key", "compilations", "other data", "compilations")
     for name in models:
