@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -55,6 +56,12 @@ class Density:
             )
         self.layout = Layout(scout(model, staged, latent, call))
         refuse_dependent_branches(self)
+
+    def with_data(self, model: Model, staged: Staged) -> Density:
+        """The same for other data of the same shapes: nothing is looked at again."""
+        other = copy.copy(self)
+        other._model, other._staged = model, self._staged._replace(arrays=staged.arrays)
+        return other
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

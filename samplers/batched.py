@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from storax.pytrees import Pytree
 from storax.samplers.chains import (
     TRIPS,
     Fleet,
@@ -27,13 +28,22 @@ from storax.samplers.chains import (
 )  # fmt: skip
 from storax.samplers.integrators import ValueAndGrad
 from storax.samplers.packing import Packing
+from storax.samplers.trajectory import choose
 
 
-def begin(kernel: Any, fleet: Fleet) -> Any:
-    """Every chain's first trajectory, and what it notes down."""
-    supply = jax.vmap(lambda key, walk: supply_of_draws(key, walk, 1, kernel.jitter))(fleet.keys, fleet.walks)
-    trees = jax.vmap(partial(fresh, kernel, fleet.metric))(supply, fleet.walks)
-    return trees, jax.vmap(kernel.memory)(fleet.walks.draw.position)
+class Pending(Pytree):
+    """Trajectories that are not complete, of all chains."""
+
+    trees: Any  # [chain]
+    memory: Any  # [chain]: what they noted down
+    stale: jax.Array  # [chain]: whether they are none, and to be begun
+
+
+def begin(kernel: Any, fleet: Fleet) -> Pending:
+    """Before every chain's first trajectory."""
+    positions = fleet.walks.draw.position
+    trees = jax.vmap(partial(kernel.begin, fleet.metric))(jnp.zeros_like(positions), fleet.walks.draw)
+    return Pending(trees, jax.vmap(kernel.memory)(positions), jnp.ones(len(positions), bool))
 
 
 def go_on(value_and_grad: ValueAndGrad, kernel: Any, fleet: Fleet, until: jax.Array) -> Fleet:
@@ -61,8 +71,9 @@ def go_on(value_and_grad: ValueAndGrad, kernel: Any, fleet: Fleet, until: jax.Ar
 
     def shelves(carry: Any) -> Any:
         """As many trips as there are momenta at hand for the fastest chain."""
-        walks, trees, memory, store = carry
+        walks, pending, store = carry
         supply, begun = supply_all(keys, walks), walks.draws
+        trees = jax.vmap(choose)(pending.stale, jax.vmap(partial(fresh, kernel, metric))(supply, walks), pending.trees)
         packing = Packing((walks, trees))
 
         def stocked(walks: Walk) -> jax.Array:
@@ -91,11 +102,12 @@ def go_on(value_and_grad: ValueAndGrad, kernel: Any, fleet: Fleet, until: jax.Ar
             packed, *rest = lax.while_loop(supplied, body, (packing.pack((walks, trees)), memory, shelf))
             return *packing.unpack(packed), *rest
 
-        walks, trees, memory, full = lax.while_loop(lambda c: stocked(c[0]), stretch, (walks, trees, memory, shelf))
+        walks, trees, memory, full = lax.while_loop(
+            lambda c: stocked(c[0]), stretch, (walks, trees, pending.memory, shelf)
+        )
         store = jax.vmap(lambda s, *x: s.put(*x, learns, diverging))(store, full, supply.first, begun, walks.draws)
-        return walks, trees, memory, store
+        return walks, Pending(trees, memory, jnp.zeros_like(pending.stale)), store
 
-    walks, trees, memory, store = lax.while_loop(
-        lambda c: unfinished(c[0]), shelves, (fleet.walks, *fleet.pending, fleet.store)
-    )
-    return fleet.replace(walks=walks, pending=(trees, memory), store=store)
+    start = fleet.walks, fleet.pending, fleet.store
+    walks, pending, store = lax.while_loop(lambda c: unfinished(c[0]), shelves, start)
+    return fleet.replace(walks=walks, pending=pending, store=store)

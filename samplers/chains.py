@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -43,7 +45,7 @@ class Shelf(Pytree):
     """Where a chain puts its draws, until they are stored; row 0 is draw number `Supply.first`."""
 
     positions: jax.Array  # [row, d]
-    vectors: jax.Array  # [row, d]: the draw's gradient in a warm-up, afterwards where the trajectory ended
+    vectors: jax.Array  # [row, d]: in a warm-up the draw's gradient, afterwards where the trajectory ended
     stats: jax.Array  # [row, len(kernel.columns)]
 
     @staticmethod
@@ -72,29 +74,39 @@ def rows_at_hand(d: int) -> int:
 def supply_of_draws(key: jax.Array, walk: Walk, blocks: int, jitter: float) -> Supply:
     """Noise and jitter for the block of draws that the chain is in, and those behind it; no uniforms yet.
 
-    Whoever asks when, a draw's numbers are the same.  Flat arrays are what `jax.random` fills fast.
+    Whoever asks when, a draw's numbers are the same.  All of a block are made at once, since each call of `jax.random`
+    is a hundred equations to compile; flat arrays are what it fills fast.
     """
     like, key = walk.draw.position, jax.random.fold_in(key, 0)
-    rows = rows_at_hand(like.size)
+    rows, d = rows_at_hand(like.size), like.size
     first = walk.draws // rows
+    below = jnp.nextafter(jnp.asarray(-1, like.dtype), 0)  # as jax.random.normal has it
 
     def block(i: jax.Array) -> tuple[jax.Array, jax.Array]:
-        of_noise, of_jitter = jax.random.split(jax.random.fold_in(key, i))
-        noise = jax.random.normal(of_noise, (rows * like.size,), like.dtype).reshape(rows, like.size)
-        if not jitter:
-            return noise, jnp.ones(rows, like.dtype)
-        return noise, jax.random.uniform(of_jitter, (rows,), like.dtype, 1 - jitter, 1 + jitter)
+        u = jax.random.uniform(jax.random.fold_in(key, i), (rows * (d + 1),), like.dtype, below, 1)
+        noise = math.sqrt(2) * lax.erf_inv(u[: rows * d])
+        return noise.reshape(rows, d), 1 + jitter * u[rows * d :]
 
-    noise, factors = (jnp.concatenate(x) for x in zip(*(block(first + i) for i in range(blocks)), strict=True))
+    noise, factors = _blocks(block, first, blocks)
     return Supply(first * rows, noise, factors, jnp.zeros((), jnp.int32), jnp.zeros((0, 3), like.dtype))
 
 
 def with_uniforms(supply: Supply, key: jax.Array, walk: Walk, blocks: int) -> Supply:
     """Uniforms for the block of trips that the chain is in, and those behind it."""
     key, first = jax.random.fold_in(key, 1), walk.trips // TRIPS
-    block = lambda i: jax.random.uniform(jax.random.fold_in(key, i), (3 * TRIPS,), supply.noise.dtype)  # noqa: E731
-    uniforms = jnp.concatenate([block(first + i) for i in range(blocks)]).reshape(-1, 3)
-    return supply.replace(first_trip=first * TRIPS, uniforms=uniforms)
+
+    def block(i: jax.Array) -> jax.Array:
+        return jax.random.uniform(jax.random.fold_in(key, i), (3 * TRIPS,), supply.noise.dtype).reshape(TRIPS, 3)
+
+    return supply.replace(first_trip=first * TRIPS, uniforms=_blocks(block, first, blocks))
+
+
+def _blocks(block: Callable[[jax.Array], Any], first: jax.Array, blocks: int) -> Any:
+    """Rows of some blocks, from this one on."""
+    if blocks == 1:
+        return block(first)
+    made = jax.vmap(block)(first + jnp.arange(blocks, dtype=first.dtype))
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), made)
 
 
 def fresh(kernel: Any, metric: AnyMetric, supply: Supply, walk: Walk) -> Any:

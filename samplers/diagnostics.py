@@ -57,6 +57,35 @@ def rhat(draws: Any) -> np.ndarray:
     return np.fmax(_plain_rhat(_normal_scores(x)), _plain_rhat(_normal_scores(np.abs(x - np.median(x, axis=(0, 1))))))
 
 
+def nested_rhat(draws: Any, superchains: int) -> np.ndarray:
+    """R-hat of very many short chains, in groups that started at one point each; near 1 where the groups agree.
+
+    sqrt(1 + B / W), with B the variance of the groups' means and W the mean of the variances within groups, which also
+    one draw of each chain tells (Margossian, Hoffman, Sountsov, Riou-Durand, Vehtari & Gelman 2024, "Nested R-hat:
+    Assessing the convergence of Markov chain Monte Carlo when running many short chains", definition 2).
+
+    Args:
+        draws: `[chain, draw, *shape]`, the chains of a group one after another.
+        superchains: how many groups there are, at least 2; they divide the chains.
+
+    Raises:
+        ValueError: they do not.
+
+    >>> draws = np.random.default_rng(0).normal(size=(512, 1))
+    >>> bool(nested_rhat(draws, 16) < 1.05), bool(nested_rhat(draws + np.repeat(np.arange(16.0), 32)[:, None], 16) > 2)
+    (True, True)
+    """
+    x = np.asarray(draws, np.float64)
+    if x.ndim < 2 or superchains < 2 or x.shape[0] % superchains:
+        raise ValueError(f"nested_rhat: {superchains} superchains do not divide draws of shape {x.shape} by chains.")
+    x = x.reshape(superchains, -1, *x.shape[1:])  # [superchain, chain, draw, *shape]
+    means = x.mean(2)
+    within = x.var(2, ddof=1).mean(1) if x.shape[2] > 1 else 0.0
+    between_chains = means.var(1, ddof=1) if x.shape[1] > 1 else 0.0
+    with np.errstate(all="ignore"):
+        return np.sqrt(1 + means.mean(1).var(0, ddof=1) / np.mean(between_chains + within, axis=0))
+
+
 @_by_column
 def ess_bulk(draws: Any) -> np.ndarray:
     """Effective sample size of the centre of the distribution: of rank-normalised split chains (sec. 4.1).

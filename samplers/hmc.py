@@ -85,6 +85,8 @@ class HMC(Kernel):
         done = diverging | (steps >= jnp.where(still, 1, length))
         accepted = done & ~jnp.asarray(still) & (uniforms[1] < jnp.exp(weight))  # Metropolis et al. 1953
         draw = choose(accepted, Draw(front.position, front.gradient, log_density, weight), tree.draw)
+        # As in NUTS, what is told of a divergence is where it ran away from.
+        front = front._replace(position=jnp.where(diverging, tree.front.position, front.position))
         return tree.replace(front=front, draw=draw, length=length, steps=steps, error=weight, diverging=diverging,
                             undefined=jnp.isnan(log_density), done=done), ()  # fmt: skip
 

@@ -112,7 +112,7 @@ class Keeper:
 
     @property
     def divergences(self) -> dict[str, np.ndarray]:
-        """ "chain", "draw" and every name -> `[n, ...]`: where trajectories were when they diverged."""
+        """ "chain", "draw" and every name -> `[n, ...]`: the points that trajectories ran away from."""
         if not self._faults:
             return {}
         places = np.concatenate(self._faulty)

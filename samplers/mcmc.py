@@ -14,7 +14,6 @@ from storax.errors import ArgumentTypeError, UnknownNameError, nearest
 from storax.handlers.giving import gather
 from storax.keys import as_key
 from storax.logprob.checking import examine
-from storax.logprob.deriving.marginal import density_of
 from storax.logprob.unconstraining import Density
 from storax.models import Model, transformation
 from storax.samplers.checkpoints import Checkpoint, identity
@@ -34,6 +33,7 @@ from storax.samplers.settings import (
     check_keeping,
     check_memory,
     check_num_warmup,
+    check_superchains,
 )  # fmt: skip
 from storax.samplers.sharding import check_mesh
 from storax.samplers.starting import find_starts
@@ -57,6 +57,7 @@ def mcmc(
     progress: bool | None = None,
     checkpoint: Any = None,
     mesh: Mesh | None = None,
+    superchains: int | None = None,
 ) -> Callable[..., Posterior]:
     """Draws from the posterior of a model.
 
@@ -78,6 +79,8 @@ def mcmc(
         checkpoint: a folder to write finished blocks of draws to.  The same call goes on from there, after an
             interrupt or a crash, and ends with the same draws, bit for bit, as a run that was not interrupted.
         mesh: devices to spread chains over, along its axis "chains"; see `sx.shard_rows` for data.
+        superchains: start the chains in so many groups, each at one point, as
+            `storax.samplers.diagnostics.nested_rhat` asks for; it divides `num_chains`.
 
     Returns:
         `f(key, *args, **kwargs) -> Posterior`.  Called again with another key or other data of the same shapes, it
@@ -114,6 +117,7 @@ def mcmc(
     if progress not in (None, True, False):
         raise ArgumentTypeError(f"sx.mcmc: progress must be True, False or None, got {progress!r}.")
     start_values = _start_values(init)
+    groups = check_superchains(superchains, settings.num_chains)
 
     @plain_errors
     def f(key: Any = None, /, *args: Any, **kwargs: Any) -> Posterior:
@@ -127,26 +131,30 @@ def mcmc(
         program = program_of(model, staged, kernel, settings, args, kwargs)
         if all(getattr(x, "is_fully_addressable", True) for x in staged.arrays):  # else no process sees the data
             examine(model, staged, staged.arrays)
-        density = density_of(model, staged, "sx.mcmc")
+        density = program.density(model, staged)
         kernel.initial_inverse_mass(jnp.zeros(density.size, density.layout.dtype))  # does it fit?
         _check_names(density, keeping)
         check_memory(settings, keeping, density)
         saved = None
         if checkpoint is not None:
-            told = f"{settings}, {keeping}, {kernel}, {start_values}, jax {jax.__version__}"
+            told = f"{settings}, {keeping}, {kernel}, {start_values}, {groups}, jax {jax.__version__}"
             saved = Checkpoint(checkpoint, identity(staged.closed, staged.arrays, key, told))
-        return _run(program, model, staged, kernel, density, settings, keeping, key, start_values, progress, saved)
+        return _run(program, model, staged, kernel, density, settings, keeping, key, start_values, groups, progress,
+                    saved)  # fmt: skip
 
     return f
 
 
 def _run(
     program: Program, model: Model, staged: Staged, kernel: Kernel, density: Density, settings: Settings,
-    keeping: Keeping, key: jax.Array, init: Mapping[str, Any], show: bool | None, saved: Checkpoint | None,
+    keeping: Keeping, key: jax.Array, init: Mapping[str, Any], groups: int, show: bool | None, saved: Checkpoint | None,
 ) -> Posterior:  # fmt: skip
     ready = program.with_data(model, staged, kernel)
-    of_starts, of_chains = (jax.random.split(jax.random.fold_in(key, i), settings.num_chains) for i in range(2))
-    fleet = find_starts(density, lambda v: ready.begin(of_chains, v), of_starts, init)
+    of_starts, of_chains = (jax.random.split(jax.random.fold_in(key, i), n)
+                            for i, n in enumerate((groups, settings.num_chains)))  # fmt: skip
+    of_starts = jnp.repeat(of_starts, settings.num_chains // groups)
+    propose = lambda attempt: program.propose(of_starts, attempt)  # noqa: E731
+    fleet = find_starts(density, lambda v: ready.begin(of_chains, v), propose, init)
     keeper = Keeper(ready.name, program.rows, kernel.columns, settings.num_chains, settings.num_samples, *keeping)
     complete = conduct(ready.go_on, fleet, settings, program, keeper, progress_of(show, settings.num_chains), saved)
     order = [n for n in density.sites if n in keeper.names]

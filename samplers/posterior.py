@@ -23,7 +23,7 @@ class Posterior(Mapping[str, np.ndarray]):
         warmup_stats: the same for the draws of the warm-up.
         dims: name -> names of the axes of one draw (those of `sx.plate`), None where there is none.
         attrs: how it was made: "driver", the way chains were driven, "kernel", "complete", False after an interrupt.
-        divergences: where the first divergences were, and of which draws: "chain", "draw" and every name -> `[n, ...]`.
+        divergences: the points that trajectories ran away from, as far as noted: "chain", "draw", names -> `[n, ...]`.
         moments: name -> running `mean`, `variance` and `rhat`, of a run that kept no draws (`reduce=True`).
 
     >>> import storax as sx

@@ -55,10 +55,12 @@ class Program:
     Attributes:
         rows: how many draws of each chain fit between two looks.
         driver: the one chosen.
+        propose: compiled, keys `[chain]` and a number to random positions `[chain, d]`.
     """
 
     def __init__(self, model: Model, staged: Staged, kernel: Kernel, settings: Settings) -> None:
         first = density_of(model, staged, "sx.mcmc")
+        self._density = first.with_data(Model(model.function), staged._replace(arrays=[]))
         like = jax.ShapeDtypeStruct((first.size,), first.layout.dtype)
         most = NUMBERS // (settings.num_chains * max(first.size, 1))
         self.rows = min(settings.num_samples, max(FEWEST_ROWS, most))
@@ -105,9 +107,16 @@ class Program:
 
             return everywhere(settings.mesh, on_each(settings.mesh, named)(leaves, arrays, positions))
 
-        self._begin, self._name = jax.jit(begin), jax.jit(name)
+        def propose(keys: jax.Array, attempt: Any) -> jax.Array:
+            return jax.vmap(lambda key: self._density.random_vector(jax.random.fold_in(key, attempt)))(keys)
+
+        self._begin, self._name, self.propose = jax.jit(begin), jax.jit(name), jax.jit(propose)
         self._go_on = jax.jit(go_on, donate_argnums=3)
         self._at_once = self.rows * settings.num_chains
+
+    def density(self, model: Model, staged: Staged) -> Density:
+        """That of a model of the same shapes, from which this program was made."""
+        return self._density.with_data(model, staged)
 
     def with_data(self, model: Model, staged: Staged, kernel: Kernel) -> Ready:
         """For a model of the same shapes."""

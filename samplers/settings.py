@@ -64,6 +64,19 @@ def check_num_warmup(value: Any) -> int | str:
     return check_count("num_warmup", value, 0)
 
 
+def check_superchains(value: Any, num_chains: int) -> int:
+    """How many different starts there are: one for each chain, or one for each group of them.
+
+    Raises:
+        ArgumentTypeError: no int.
+        SettingsError: it does not divide the chains.
+    """
+    groups = num_chains if value is None else check_count("superchains", value, 2)
+    if num_chains % groups:
+        raise SettingsError(f"sx.mcmc: superchains={groups} does not divide num_chains={num_chains}.")
+    return groups
+
+
 def check_keeping(thin: Any, collect: Any, reduce: Any, num_samples: int) -> Keeping:
     """What to keep; whether the names exist is seen later.
 

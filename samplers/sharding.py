@@ -102,7 +102,8 @@ def apart(mesh: Mesh | None, everyone: Any) -> Any:
 def _specs(fleet: Fleet) -> Fleet:
     """What is each chain's own, and what is all of them's."""
     own = {"keys", "walks", "pending", "store"}
-    return Fleet(**{n: P(CHAINS) if n in own else P() for n in Fleet.__dataclass_fields__})
+    specs: dict[str, Any] = {n: P(CHAINS) if n in own else P() for n in Fleet.__dataclass_fields__}
+    return Fleet(**specs)
 
 
 def placed(mesh: Mesh | None, fleet: Fleet) -> Fleet:

@@ -18,7 +18,10 @@ TRIES_TO_TELL = 10  # of them, as long as the energy of a start is so large that
 
 
 def find_starts(
-    density: Density, begin: Callable[..., tuple[Draw, Any]], keys: jax.Array, init: Mapping[str, Any]
+    density: Density,
+    begin: Callable[..., tuple[Draw, Any]],
+    propose: Callable[[int], jax.Array],
+    init: Mapping[str, Any],
 ) -> Any:
     """Chains at one start each: uniform in (-2, 2), again and again until one is good.
 
@@ -28,7 +31,7 @@ def find_starts(
     Args:
         density: the model's.
         begin: compiled, positions `[chain, size]` to these with their log densities and gradients, and to chains there.
-        keys: `[chain]`.
+        propose: compiled, a number to random positions `[chain, size]`.
         init: values of some latent sites, the same for every chain; the others are random.
 
     Returns:
@@ -38,22 +41,19 @@ def find_starts(
         InitializationError: no good start in 100 tries; says which site is to blame.
     """
     _check_names(density, init)
-    found, chains = begin(np.asarray(_propose(density, keys, 0, init)))
+    found, chains = begin(np.asarray(_with_given(density, propose(0), init)))
     for attempt in range(1, TRIES):
         good = _good(found) & (_tells(found) | (attempt > TRIES_TO_TELL))
         if good.all():
             return chains
-        fresh = np.asarray(_propose(density, keys, attempt, init))
+        fresh = np.asarray(_with_given(density, propose(attempt), init))
         found, chains = begin(np.where(good[:, None], found.position, fresh))
     bad = int(np.argmin(_good(found)))
     raise InitializationError(_diagnosis(density, *[np.asarray(x)[bad] for x in jax.tree.leaves(found)][:3]))
 
 
-def _propose(density: Density, keys: jax.Array, attempt: int, init: Mapping[str, Any]) -> jax.Array:
-    random = jax.vmap(lambda key: density.random_vector(jax.random.fold_in(key, attempt)))(keys)
-    if not init:
-        return random
-    return jnp.stack([_with(density, vector, init) for vector in random])
+def _with_given(density: Density, random: jax.Array, init: Mapping[str, Any]) -> jax.Array:
+    return jnp.stack([_with(density, vector, init) for vector in random]) if init else random
 
 
 def _with(density: Density, vector: jax.Array, init: Mapping[str, Any]) -> jax.Array:

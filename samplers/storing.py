@@ -22,7 +22,7 @@ class Store(Pytree):
     positions: jax.Array  # [row + spare, d]
     stats: jax.Array  # [row + spare, column]
     history: jax.Array  # [age, 2, d]: positions and gradients of the warm-up; draw n is in row n % age
-    faults: jax.Array  # [FAULTS, d]: the last points of diverging trajectories
+    faults: jax.Array  # [FAULTS, d]: the points that diverging trajectories ran away from
     faulty: jax.Array  # [FAULTS]: the numbers of their draws; -1 is none
 
     def put(

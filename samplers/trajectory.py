@@ -135,6 +135,7 @@ def extend(
 
     full = tree.leaf + 1 == 1 << tree.depth
     sub_turned, turned = _turns(metric, tree, stack, front.momentum, sub_rho, full)
+    front = front._replace(position=jnp.where(diverging, tree.front.position, front.position))  # where it ran away from
     bad = diverging | sub_turned
     tree = tree.replace(
         front=front, candidate=candidate, sub_weight=sub_weight, sub_rho=sub_rho, leaf=tree.leaf + 1,

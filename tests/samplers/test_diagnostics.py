@@ -8,10 +8,13 @@ The numbers of REFERENCE were made, once, by
               arviz.mcse(x, method="mean"), arviz.mcse(x, method="sd"))
 """
 
+import warnings
+
 import numpy as np
 import pytest
 
-from storax.samplers.diagnostics import ess_bulk, ess_tail, mcse_mean, mcse_sd, rhat
+import storax as sx
+from storax.samplers.diagnostics import ess_bulk, ess_tail, mcse_mean, mcse_sd, nested_rhat, rhat
 
 FUNCTIONS = {"rhat": rhat, "ess_bulk": ess_bulk, "ess_tail": ess_tail, "mcse_mean": mcse_mean, "mcse_sd": mcse_sd}
 
@@ -119,3 +122,36 @@ def test_error_of_the_mean_covers_it():
 def test_two_axes_are_needed():
     with pytest.raises(ValueError, match=r"rhat: draws must be \[chain, draw"):
         rhat(np.zeros(10))
+
+
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_nested_rhat_by_its_definition(shape):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(12, 5, *shape)) + rng.normal(size=(12, 1, *shape))
+    k, m, n = 4, 3, 5
+    groups = x.reshape(k, m, n, *shape)
+    of_group = groups.mean((1, 2))
+    between = ((of_group - of_group.mean(0)) ** 2).sum(0) / (k - 1)
+    within = 0.0
+    for g in groups:
+        of_chain = g.mean(1)
+        within = within + ((of_chain - of_chain.mean(0)) ** 2).sum(0) / (m - 1)
+        within = within + ((g - of_chain[:, None]) ** 2).sum(1).mean(0) / (n - 1)
+    np.testing.assert_allclose(nested_rhat(x, k), np.sqrt(1 + between / (within / k)))
+    with pytest.raises(ValueError, match="5 superchains do not divide"):
+        nested_rhat(x, 5)
+
+
+def test_many_short_chains_in_groups():
+    """A few draws of many chains tell that groups that started elsewhere have met, or have not."""
+    model = lambda: sx.sample("x", sx.Normal(0.0, 1.0))
+    settings = {"num_chains": 64, "superchains": 8, "num_samples": 5}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sx.errors.SamplingWarning)
+        short = sx.mcmc(model, sx.nuts(0.01, max_tree_depth=1), num_warmup=0, **settings)(0)["x"]
+        long = sx.mcmc(model, num_warmup=50, **settings)(0)["x"]
+    first = short[:, 0].reshape(8, 8)
+    assert np.ptp(first, 1).max() < 0.2 and np.ptp(first[:, 0]) > 1  # one start a group
+    assert nested_rhat(short, 8) > 2 and nested_rhat(long, 8) < 1.1
+    with pytest.raises(sx.errors.SettingsError, match="superchains=7 does not divide"):
+        sx.mcmc(model, num_chains=64, superchains=7)
