@@ -299,7 +299,7 @@ def test_divergences_and_rhat_are_warned_about_in_words():
         sx.sample("x", N(0.0, jnp.exp(s / 2)), shape=9)
 
     with pytest.warns(SamplingWarning, match=r"(?s)divergence.*Reparameterise.*target_accept") as caught:
-        post = sx.mcmc(funnel, num_warmup=200, num_samples=300)(0)
+        post = sx.mcmc(funnel, sx.nuts(target_accept=0.6), num_warmup=200, num_samples=300)(0)
     assert post.stats["diverging"].sum() > 0
     assert caught[0].filename == __file__
 
