@@ -65,8 +65,8 @@ class SGHMC(Pytree):
     def step(self, key: jax.Array, state: Langevin, gradients: Gradients, learns: Any = True) -> Langevin:
         """q <- q + v; v <- (1 - alpha) v + eta grad + N(0, 2 (alpha - beta) eta) (Chen, Fox & Guestrin 2014, eq. 15).
 
-        beta = eta V / 2 is what the noise of the gradients, of variance V, adds by itself.  V is measured by the
-        difference of two minibatches, while `learns`; their mean is the gradient.
+        beta = eta V / 2 is what the noise of the gradients, of variance V, adds by itself.  V is measured by how two
+        minibatches differ, while `learns`; their mean is the gradient.
         """
         keys = jax.random.split(key, 3)
         x, eta, alpha = state.position, self.step_size, self.friction

@@ -16,6 +16,7 @@ from storax.keys import as_key
 from storax.logprob.deriving.marginal import density_of
 from storax.models import Model, transformation
 from storax.samplers.compiling import Source, compiled
+from storax.samplers.health import FAR
 from storax.samplers.langevin import SGHMC, SGLD
 from storax.samplers.optimizing.starts import best, candidates
 from storax.samplers.posterior import Posterior, axes_of
@@ -97,11 +98,11 @@ def sgmcmc(
         kept = [n for n, i in sites.items() if n in named and not set(i.site.dims) & set(plates)]
         samples = {n: np.asarray(named[n]) for n in kept}
         for name, x in samples.items():
-            if sites[name].is_open and not np.isfinite(x).all():
+            if sites[name].is_open and not (np.abs(x) < FAR).all():
                 raise InferenceError(
-                    f"sx.sgmcmc: {sites[name].site.label} went to infinity: the step is too long beside the "
-                    f"posterior's variance. Take step_size a tenth of {kernel.step_size:g}, or start nearer, "
-                    f"init={{name: value}}."
+                    f"sx.sgmcmc: {sites[name].site.label} went to infinity: a step is too long beside the posterior's "
+                    f"variance. Take a step_size of a tenth of {kernel.step_size:g}, or start nearer: init={{name: "
+                    f"value}}."
                 )
         dims = {n: axes_of(sites[n], x.ndim - 2) for n, x in samples.items()}
         return Posterior(samples, {"step_size": np.asarray(steps)}, {}, dims)

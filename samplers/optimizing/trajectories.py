@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
+import optax  # type: ignore[import-untyped]
 from jax import lax
 
 from storax.pytrees import Pytree
@@ -62,8 +62,8 @@ def trail(objective: Callable[[jax.Array], jax.Array], start: jax.Array, steps: 
     value, gradient = jax.value_and_grad(objective)(start)
     carry = start, value, gradient, (direction.init(start), search.init(start)), jnp.ones((), bool)
     _, (positions, gradients, moved) = lax.scan(step, carry, length=steps)
-    whole = [jnp.concatenate([a[None], b]) for a, b in ((start, positions), (gradient, gradients))]
-    return Trail(*whole, jnp.concatenate([jnp.ones(1, bool), moved]))
+    join = lambda first, rest: jnp.concatenate([first[None], rest])  # noqa: E731
+    return Trail(join(start, positions), join(gradient, gradients), join(jnp.ones((), bool), moved))
 
 
 def curvatures(path: Trail, memory: int) -> Curvature:

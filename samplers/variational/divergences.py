@@ -61,9 +61,9 @@ def _unwrapped(d: Any) -> tuple[Any, float]:
     weight = 1.0
     while isinstance(d, Wrapper):
         if isinstance(d, Scaled):
-            if not is_concrete(d.scale) or np.ndim(d.scale):
+            if not is_concrete(d.weight) or np.ndim(d.weight):
                 return None, 1.0
-            weight *= float(d.scale)
+            weight *= float(d.weight)
         elif not isinstance(d, (Expanded, Independent)):
             return None, 1.0
         d = d.base

@@ -40,7 +40,8 @@ def combinations(guide: Mapping[str, Seen], names: Sequence[str], call: str) -> 
             f"summed one by one. Sum them out of the model, which knows what is independent: draw them without a name, "
             f"sx.rv; or use estimator='score'."
         )
-    columns = [list(itertools.product(guide[n].values, repeat=math.prod(guide[n].info.shape))) for n in names]
+    of_number = {n: [] if (values := guide[n].values) is None else values.tolist() for n in names}
+    columns = [list(itertools.product(of_number[n], repeat=math.prod(guide[n].info.shape))) for n in names]
     rows = list(itertools.product(*columns))
     return {
         n: np.array([row[i] for row in rows]).reshape(len(rows), *guide[n].info.shape).astype(guide[n].info.dtype)

@@ -127,8 +127,7 @@ class Guided:
         output, p = draw(model.model, model.staged, Drawing(values, self.call, key))
         if self.estimator != "analytic_kl":
             return joint(p.values()), none, output, ()
-        known = {n: divergences.of_records(q[n], p[n]) for n in self.latent}
-        known = {n: d for n, d in known.items() if d is not None}
+        known = {n: d for n in self.latent if (d := divergences.of_records(q[n], p[n])) is not None}
         if not known:
             raise InferenceError(
                 f"{self.call}: estimator='analytic_kl' knows no divergence between the guide and the prior of any of "

@@ -91,7 +91,8 @@ class Structured(Family):
         size = sum(part.size for part in context)
         dtype = params["sites"][0]["loc"].dtype
         noise = jax.random.normal(key, (size,), dtype)
-        log_q, away, z = log_standard_normal(noise), [], jnp.zeros(size, dtype)
+        away: list[jax.Array] = []
+        log_q, z = log_standard_normal(noise), jnp.zeros(size, dtype)
         for part, site in zip(context, params["sites"], strict=True):
             own = noise[part.begin : part.begin + part.size]
             if site["lower"].size:

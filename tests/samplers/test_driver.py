@@ -35,7 +35,7 @@ def keys(chains, seed=0):
 
 
 @partial(jax.jit, static_argnums=(0, 3, 4, 5, 6))
-def drawn(log_density, keys, initial, kernel, num_warmup, num_samples, driver="batched"):
+def drawn(log_density, keys, initial, kernel, num_warmup, num_samples, driver="sequential"):
     return run(log_density, keys, initial, kernel=kernel, num_warmup=num_warmup, num_samples=num_samples, driver=driver)
 
 
