@@ -74,8 +74,8 @@ def storax_run(posterior: Posterior, settings: Settings) -> Contender:
     import jax
 
     import storax as sx
-    from storax.samplers.choosing import choose_driver
-    from storax.samplers.driver import run as sampler_run
+    from storax.samplers.driving.choosing import choose_driver
+    from storax.samplers.driving.driver import run as sampler_run
 
     _, density = flat_density(posterior)
     driver: list[str] = []

@@ -16,7 +16,7 @@ def floor(name: str) -> Any:
     import jax.numpy as jnp
     from jax import lax
 
-    from storax.samplers.natively import without_scatters
+    from storax.samplers.driving.natively import without_scatters
 
     log_density, density = flat_density(POSTERIORS[name]())
     plain = jax.value_and_grad(log_density)

@@ -22,8 +22,8 @@ def many_chains(contender: str, name: str) -> Any:
     import jax
     import jax.numpy as jnp
 
-    from storax.samplers.driver import run
-    from storax.samplers.nuts import nuts
+    from storax.samplers.driving.driver import run
+    from storax.samplers.kernels.nuts import nuts
 
     log_density, density = flat_density(POSTERIORS[name]())
     starts = jax.vmap(density.random_vector)(jax.random.split(jax.random.key(0), 4))

@@ -5,11 +5,11 @@ A kernel knows a function R^n -> R and nothing of models: `nuts()` and `hmc()` a
 `mcmc` is the one place that knows both: model in, named draws out.
 """
 
-from storax.samplers.hmc import hmc
+from storax.samplers.driving.sharding import shard_rows
+from storax.samplers.kernels.hmc import hmc
+from storax.samplers.kernels.nuts import nuts
 from storax.samplers.mcmc import mcmc
-from storax.samplers.nuts import nuts
 from storax.samplers.posterior import Posterior
-from storax.samplers.sharding import shard_rows
 from storax.samplers.workflow import (
     compare,
     loo,

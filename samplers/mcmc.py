@@ -15,16 +15,18 @@ from storax.handlers.giving import gather
 from storax.keys import as_key
 from storax.logprob.unconstraining import Density
 from storax.models import Model, transformation
-from storax.samplers.checkpoints import Checkpoint, identity
-from storax.samplers.conducting import conduct
-from storax.samplers.health import warn_about
-from storax.samplers.keeping import Keeper
-from storax.samplers.kernels import Kernel
-from storax.samplers.nuts import nuts
+from storax.samplers.driving.sharding import check_mesh
+from storax.samplers.kernels.kernel import Kernel
+from storax.samplers.kernels.nuts import nuts
+from storax.samplers.observing import observed_data
 from storax.samplers.posterior import Posterior, axes_of
-from storax.samplers.programs import Program, program_of
-from storax.samplers.progress import progress as progress_of
-from storax.samplers.settings import (
+from storax.samplers.running.checkpoints import Checkpoint, identity
+from storax.samplers.running.conducting import conduct
+from storax.samplers.running.health import warn_about
+from storax.samplers.running.keeping import Keeper
+from storax.samplers.running.programs import Program, program_of
+from storax.samplers.running.progress import progress as progress_of
+from storax.samplers.running.settings import (
     Keeping,
     Settings,
     check_count,
@@ -34,8 +36,7 @@ from storax.samplers.settings import (
     check_num_warmup,
     check_superchains,
 )  # fmt: skip
-from storax.samplers.sharding import check_mesh
-from storax.samplers.starting import find_starts
+from storax.samplers.running.starting import find_starts
 from storax.sources import plain_errors
 from storax.staging import Staged
 
@@ -159,7 +160,7 @@ def _run(
     posterior = Posterior(
         {n: keeper.samples[n] for n in order if n in keeper.samples}, keeper.stats, keeper.warmup_stats, dims,
         {"driver": program.driver, "kernel": kernel.name, "complete": complete},
-        divergences=keeper.divergences, moments=keeper.moments,
+        divergences=keeper.divergences, moments=keeper.moments, groups=lambda: {"observed_data": observed_data(model, staged)},
     )  # fmt: skip
     empty = [i.site.label for i in density.sites.values() if i.site.observed and 0 in i.shape and not i.site.is_factor]
     warn_about(posterior, keeper.farthest, settings, kernel, empty)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ class Posterior(Mapping[str, np.ndarray]):
         divergences: Mapping[str, np.ndarray] | None = None,
         moments: Mapping[str, Moments] | None = None,
         coords: Mapping[str, Any] | None = None,
-        groups: Mapping[str, Mapping[str, np.ndarray]] | None = None,
+        groups: Mapping[str, Mapping[str, np.ndarray]] | Callable[[], Any] | None = None,
     ) -> None:
         self.samples = dict(samples)
         self.stats = dict(stats or {})
@@ -70,7 +71,7 @@ class Posterior(Mapping[str, np.ndarray]):
         self.divergences = dict(divergences or {})
         self.moments = dict(moments or {})
         self.coords = {n: np.asarray(x) for n, x in (coords or {}).items()}
-        self.groups = {n: dict(g) for n, g in (groups or {}).items()}
+        self._groups = groups or {}
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self.samples:
@@ -85,6 +86,12 @@ class Posterior(Mapping[str, np.ndarray]):
 
     def __contains__(self, name: object) -> bool:
         return name in self.samples
+
+    @cached_property
+    def groups(self) -> dict[str, dict[str, np.ndarray]]:
+        """Name of a group -> name -> array; what takes time to find is found when it is asked for."""
+        found = self._groups() if callable(self._groups) else self._groups
+        return {n: dict(g) for n, g in found.items()}
 
     @property
     def num_chains(self) -> int:

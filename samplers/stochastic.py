@@ -16,11 +16,11 @@ from storax.keys import as_key
 from storax.logprob.deriving.marginal import density_of
 from storax.models import Model, transformation
 from storax.samplers.compiling import Source, compiled
-from storax.samplers.health import FAR
 from storax.samplers.langevin import SGHMC, SGLD
 from storax.samplers.optimizing.starts import best, candidates
 from storax.samplers.posterior import Posterior, axes_of
-from storax.samplers.settings import as_count
+from storax.samplers.running.health import FAR
+from storax.samplers.running.settings import as_count
 from storax.samplers.variational.minibatching import minibatched, subsamples
 from storax.sources import plain_errors
 

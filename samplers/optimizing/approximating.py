@@ -14,7 +14,7 @@ from storax.models import Model, transformation
 from storax.samplers.compiling import Source, compiled
 from storax.samplers.optimizing.maximizing import Search, maximum, refuse_nowhere
 from storax.samplers.optimizing.optimizers import as_optimizer
-from storax.samplers.settings import as_count
+from storax.samplers.running.settings import as_count
 from storax.samplers.variational.drawing import draws_of
 from storax.samplers.variational.gaussians import HALF_LOG_TWO_PI, MultivariateNormal, gaussian_at, refuse_no_maximum
 from storax.samplers.variational.results import Approximation

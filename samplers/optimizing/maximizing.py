@@ -20,7 +20,7 @@ from storax.pytrees import Pytree
 from storax.samplers.compiling import Source, compiled
 from storax.samplers.optimizing.optimizers import Minimum, as_optimizer, descend, lbfgs
 from storax.samplers.optimizing.starts import best, candidates, initial_values
-from storax.samplers.settings import as_count
+from storax.samplers.running.settings import as_count
 from storax.sources import plain_errors
 
 

@@ -19,7 +19,7 @@ from storax.samplers.compiling import Source, compiled
 from storax.samplers.optimizing.starts import best, candidates
 from storax.samplers.optimizing.trajectories import best_of_path, draw, log_density_of, variances
 from storax.samplers.pareto import psis
-from storax.samplers.settings import as_count
+from storax.samplers.running.settings import as_count
 from storax.samplers.variational.drawing import draws_of
 from storax.samplers.variational.families import Family, Params
 from storax.samplers.variational.results import Approximation

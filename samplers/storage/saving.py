@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from storax.samplers.posterior import Posterior
 
 FORMAT = 1
-_READ = (*DATA, *SAMPLED, "posterior", "sample_stats", "warmup_sample_stats")
+_READ = (*DATA, *SAMPLED, "posterior", "sample_stats", "warmup_sample_stats", "divergences")
 
 
 def save(posterior: Posterior, path: Any) -> None:
@@ -32,9 +32,11 @@ def save(posterior: Posterior, path: Any) -> None:
     Raises:
         StorageError: the file cannot be written; the draws are still there.
     """
+    if not posterior.samples:
+        raise StorageError("There are no draws to save: this run kept their moments alone (reduce=True).")
     types: dict[str, str] = {}
     arrays: dict[str, np.ndarray] = {}
-    for group, values in to_dict(posterior).items():
+    for group, values in {**to_dict(posterior), "divergences": posterior.divergences}.items():
         for name, array in values.items():
             key = f"{group}/{name}"
             if array.dtype.kind == "V":  # bfloat16, float8: as the bits they are
@@ -114,5 +116,6 @@ def _arguments(arrays: dict[str, np.ndarray], manifest: dict[str, Any]) -> dict[
         "dims": {n: tuple(axes) for n, axes in manifest["dims"].items()},
         "attrs": manifest["attrs"],
         "coords": groups.pop("coords", None),
+        "divergences": groups.pop("divergences", None),
         "groups": groups,
     }

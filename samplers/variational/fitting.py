@@ -17,7 +17,7 @@ from storax.keys import as_key
 from storax.models import Model, transformation
 from storax.samplers.compiling import Source, compiled, fingerprint
 from storax.samplers.optimizing.optimizers import as_optimizer
-from storax.samplers.settings import as_count
+from storax.samplers.running.settings import as_count
 from storax.samplers.variational.drawing import in_chunks
 from storax.samplers.variational.families import Family
 from storax.samplers.variational.guides import as_guide

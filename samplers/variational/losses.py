@@ -11,7 +11,7 @@ from storax.errors import SettingsError, nearest
 from storax.keys import as_key
 from storax.logprob.checking import examine
 from storax.models import Model, transformation
-from storax.samplers.settings import as_count
+from storax.samplers.running.settings import as_count
 from storax.samplers.variational.estimating import bound
 from storax.samplers.variational.families import Family
 from storax.samplers.variational.guided import Guided

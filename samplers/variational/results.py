@@ -14,7 +14,7 @@ from storax.errors import SamplingWarning
 from storax.keys import as_key
 from storax.samplers.pareto import RELIABLE, psis
 from storax.samplers.posterior import Posterior, axes_of
-from storax.samplers.settings import as_count
+from storax.samplers.running.settings import as_count
 from storax.sources import plain_errors, user_stacklevel
 
 # key, number of draws -> name -> [draw, *shape], log p [draw], log q [draw]

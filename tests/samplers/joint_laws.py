@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from storax.samplers.driver import run
+from storax.samplers.driving.driver import run
 
 OBSERVATIONS = 5
 

@@ -13,7 +13,7 @@ from scipy import stats
 
 import storax as sx
 from storax.samplers.diagnostics import mcse_mean, rhat
-from storax.samplers.driver import run
+from storax.samplers.driving.driver import run
 
 # Every kernel that is listed here has the whole suite; the settings a target asks for are passed on.
 KERNELS: dict[str, Callable[..., Any]] = {"nuts": sx.nuts, "hmc": sx.hmc}

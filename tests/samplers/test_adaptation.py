@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from storax.samplers.adaptation import DualAveraging, schedule, search
+from storax.samplers.driving.adaptation import DualAveraging, schedule, search
 
 
 @pytest.mark.parametrize("wanted", [0.6, 0.8, 0.95])

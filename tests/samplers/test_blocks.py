@@ -37,7 +37,7 @@ def looks(monkeypatch):
 
         return host.blocks(counted, *args)
 
-    monkeypatch.setattr("storax.samplers.conducting.blocks", watched)
+    monkeypatch.setattr("storax.samplers.running.conducting.blocks", watched)
     return seen
 
 
@@ -74,7 +74,7 @@ def test_an_interrupt_keeps_what_was_drawn(driver, monkeypatch):
                 raise KeyboardInterrupt
             yield found
 
-    monkeypatch.setattr("storax.samplers.conducting.blocks", interrupted)
+    monkeypatch.setattr("storax.samplers.running.conducting.blocks", interrupted)
     with pytest.warns(SamplingWarning, match=r"Interrupted: \d+ of 300 draws"):
         part = sx.mcmc(model, num_warmup=100, num_samples=300, driver=driver)(0, Y)
     n = part["mu"].shape[1]
@@ -88,7 +88,7 @@ def test_an_interrupt_of_the_warmup_is_one(monkeypatch):
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr("storax.samplers.conducting.blocks", interrupted)
+    monkeypatch.setattr("storax.samplers.running.conducting.blocks", interrupted)
     with pytest.raises(KeyboardInterrupt):
         sx.mcmc(model, num_warmup=100, num_samples=300)(0, Y)
 

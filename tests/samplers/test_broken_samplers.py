@@ -8,8 +8,8 @@ from targets import drawn, errors, on_the_interval
 from test_known_answers import correlated_pair
 
 from storax.samplers import chains, trajectory
-from storax.samplers.metrics import Metric
-from storax.samplers.nuts import nuts
+from storax.samplers.kernels.metrics import Metric
+from storax.samplers.kernels.nuts import nuts
 
 
 def worst(errors):

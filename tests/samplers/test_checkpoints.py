@@ -32,7 +32,7 @@ def dies_after(looks, monkeypatch):
                 raise RuntimeError("the machine fell from the table")
             yield found
 
-    monkeypatch.setattr("storax.samplers.conducting.blocks", dying)
+    monkeypatch.setattr("storax.samplers.running.conducting.blocks", dying)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_damage_costs_no_more_than_the_last_block(damage, tmp_path, hasty, monke
             kept.append(taken)
             return host.blocks(go_on, fleet, num_samples, rows, halves, taken)
 
-        m.setattr("storax.samplers.conducting.blocks", counted)
+        m.setattr("storax.samplers.running.conducting.blocks", counted)
         np.testing.assert_array_equal(fit(0, Y)["mu"], whole["mu"])
     assert kept == [16 * 7]  # all but one block of 16
 

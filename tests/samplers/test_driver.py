@@ -9,8 +9,8 @@ import pytest
 
 from storax.errors import SettingsError
 from storax.samplers.diagnostics import ess_bulk, mcse_mean, rhat
-from storax.samplers.driver import run
-from storax.samplers.nuts import nuts
+from storax.samplers.driving.driver import run
+from storax.samplers.kernels.nuts import nuts
 
 STATS = [
     "lp",

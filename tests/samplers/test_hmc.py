@@ -9,10 +9,10 @@ from scipy import stats
 import storax as sx
 from storax.errors import ArgumentTypeError, SettingsError
 from storax.samplers.diagnostics import mcse_mean
-from storax.samplers.driver import run
-from storax.samplers.hmc import hmc
-from storax.samplers.integrators import Point, leapfrog
-from storax.samplers.metrics import Metric
+from storax.samplers.driving.driver import run
+from storax.samplers.kernels.hmc import hmc
+from storax.samplers.kernels.integrators import Point, leapfrog
+from storax.samplers.kernels.metrics import Metric
 
 
 def log_density(x):

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from storax.samplers.integrators import Point, leapfrog
-from storax.samplers.metrics import LowRank, Metric
+from storax.samplers.kernels.integrators import Point, leapfrog
+from storax.samplers.kernels.metrics import LowRank, Metric
 
 METRICS = {
     "diagonal": lambda: Metric.of(jnp.array([0.5, 2.0, 1.0])),

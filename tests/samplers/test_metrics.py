@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from storax.samplers.estimating import LARGEST_SPAN, Sample, dense, diagonal, first_guess, low_rank
-from storax.samplers.metrics import LowRank, Metric
+from storax.samplers.driving.estimating import LARGEST_SPAN, Sample, dense, diagonal, first_guess, low_rank
+from storax.samplers.kernels.metrics import LowRank, Metric
 
 COVARIANCE = np.array([[2.0, 0.6], [0.6, 0.5]])
 

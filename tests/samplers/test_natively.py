@@ -11,8 +11,8 @@ import pytest
 
 import storax as sx
 from storax.errors import SettingsError
-from storax.samplers.choosing import choose_driver
-from storax.samplers.natively import has_scatters, without_scatters
+from storax.samplers.driving.choosing import choose_driver
+from storax.samplers.driving.natively import has_scatters, without_scatters
 from storax.tuning import loops_are_native
 
 GROUP = np.array([0, 2, 1, 2, 2, 0])

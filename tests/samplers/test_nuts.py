@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from storax.errors import ArgumentTypeError, SettingsError
-from storax.samplers.nuts import Kernel, nuts
+from storax.samplers.kernels.nuts import Kernel, nuts
 
 
 @pytest.mark.parametrize(

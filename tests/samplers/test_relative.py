@@ -7,8 +7,8 @@ import pytest
 
 import storax as sx
 from storax.samplers.diagnostics import mcse_mean
-from storax.samplers.programs import _sum_of_many
-from storax.samplers.relative import Relative
+from storax.samplers.driving.relative import Relative
+from storax.samplers.running.programs import _sum_of_many
 
 pytestmark = pytest.mark.filterwarnings("ignore::storax.errors.SamplingWarning")  # runs are short on purpose
 N = sx.Normal

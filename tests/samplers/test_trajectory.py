@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from storax.samplers.metrics import Metric
-from storax.samplers.trajectory import Draw, Leaf, begin, extend, turning
+from storax.samplers.kernels.metrics import Metric
+from storax.samplers.kernels.trajectory import Draw, Leaf, begin, extend, turning
 
 SCALES = np.array([1.0, 0.7, 2.0])
 

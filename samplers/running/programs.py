@@ -14,15 +14,15 @@ from jax import lax
 from storax.logprob.deriving.marginal import density_of
 from storax.logprob.unconstraining import Density
 from storax.models import Model
-from storax.samplers.chains import Fleet
-from storax.samplers.choosing import choose_driver
 from storax.samplers.compiling import Source, compiled
-from storax.samplers.driver import Plan, advance, set_out, start_at, statistics
-from storax.samplers.kernels import Kernel
-from storax.samplers.relative import MANY, Relative
-from storax.samplers.settings import Settings
-from storax.samplers.sharding import everywhere, on_each, placed
-from storax.samplers.trajectory import Draw
+from storax.samplers.driving.chains import Fleet
+from storax.samplers.driving.choosing import choose_driver
+from storax.samplers.driving.driver import Plan, advance, set_out, start_at, statistics
+from storax.samplers.driving.relative import MANY, Relative
+from storax.samplers.driving.sharding import everywhere, on_each, placed
+from storax.samplers.kernels.kernel import Kernel
+from storax.samplers.kernels.trajectory import Draw
+from storax.samplers.running.settings import Settings
 from storax.staging import Staged
 
 ROWS, FEWEST_ROWS = 1024, 64  # draws of a chain that are made before the host takes them

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from storax.samplers.blocks import Block
 from storax.samplers.moments import Moments
+from storax.samplers.running.blocks import Block
 
 MOST_FAULTS = 1000  # divergences whose places are kept
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from storax.errors import ArgumentTypeError
 from storax.pytrees import Pytree, static
-from storax.samplers.integrators import Point, ValueAndGrad, leapfrog
-from storax.samplers.kernels import Kernel, count
-from storax.samplers.metrics import AnyMetric
-from storax.samplers.trajectory import MAX_ENERGY_ERROR, Draw, choose
+from storax.samplers.kernels.integrators import Point, ValueAndGrad, leapfrog
+from storax.samplers.kernels.kernel import Kernel, count
+from storax.samplers.kernels.metrics import AnyMetric
+from storax.samplers.kernels.trajectory import MAX_ENERGY_ERROR, Draw, choose
 from storax.sources import plain_errors
 
 COLUMNS: dict[str, Any] = {"lp": None, "energy": None, "energy_error": None, "diverging": bool, "undefined": bool,
@@ -21,7 +21,7 @@ COLUMNS: dict[str, Any] = {"lp": None, "energy": None, "energy_error": None, "di
 
 
 class Info(Pytree):
-    """What happened in a step; the fields are those of `Posterior.stats`.  See `storax.samplers.nuts.Info`."""
+    """What happened in a step; the fields are those of `Posterior.stats`.  See `storax.samplers.kernels.nuts.Info`."""
 
     lp: jax.Array
     energy: jax.Array

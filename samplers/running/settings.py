@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from storax.errors import ArgumentTypeError, SettingsError
-from storax.samplers.choosing import DRIVERS
+from storax.samplers.driving.choosing import DRIVERS
 
 NUMBERS_OF_STATISTICS = 10  # a draw, warm-up included
 MOST_DRAWS = 2**30  # of a chain: they are counted with 32 bits

@@ -20,7 +20,7 @@ import jax
 import numpy as np
 
 from storax.errors import ArgumentTypeError, CheckpointError
-from storax.samplers.blocks import Block
+from storax.samplers.running.blocks import Block
 
 MANIFEST = "manifest.json"
 VERSION = 1

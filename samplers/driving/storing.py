@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from storax.pytrees import Pytree
-from storax.samplers.chains import Shelf
-from storax.samplers.estimating import Sample
+from storax.samplers.driving.chains import Shelf
+from storax.samplers.driving.estimating import Sample
 
 FAULTS = 32  # divergences of a chain that are noted, until somebody takes the draws away
 

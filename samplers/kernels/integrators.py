@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import jax
 
-from storax.samplers.metrics import AnyMetric
+from storax.samplers.kernels.metrics import AnyMetric
 
 ValueAndGrad = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
 
@@ -37,7 +37,7 @@ def leapfrog(
         The next point, and the log density there.
 
     >>> import jax, jax.numpy as jnp
-    >>> from storax.samplers.metrics import Metric
+    >>> from storax.samplers.kernels.metrics import Metric
     >>> f = jax.value_and_grad(lambda q: -0.5 * (q * q).sum())
     >>> start = Point(jnp.ones(1), jnp.zeros(1), -jnp.ones(1))
     >>> leapfrog(f, Metric.of(jnp.ones(1)), start, 0.5)[0].position

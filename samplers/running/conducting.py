@@ -11,14 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from storax.errors import CheckpointError, SamplingWarning
-from storax.samplers.adaptation import LONGEST
-from storax.samplers.blocks import Block, blocks
-from storax.samplers.chains import Fleet
-from storax.samplers.checkpoints import Checkpoint
-from storax.samplers.keeping import Keeper
-from storax.samplers.programs import Program
-from storax.samplers.progress import Progress
-from storax.samplers.settings import Settings
+from storax.samplers.driving.adaptation import LONGEST
+from storax.samplers.driving.chains import Fleet
+from storax.samplers.running.blocks import Block, blocks
+from storax.samplers.running.checkpoints import Checkpoint
+from storax.samplers.running.keeping import Keeper
+from storax.samplers.running.programs import Program
+from storax.samplers.running.progress import Progress
+from storax.samplers.running.settings import Settings
 from storax.sources import user_stacklevel
 
 

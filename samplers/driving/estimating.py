@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from storax.pytrees import Pytree
-from storax.samplers.metrics import AnyMetric, LowRank, Metric
-from storax.samplers.rounding import sum_of_rows
+from storax.samplers.driving.rounding import sum_of_rows
+from storax.samplers.kernels.metrics import AnyMetric, LowRank, Metric
 
 SHORTEST, LONGEST = 1e-10, 1e10  # variances, beyond which no posterior is taken to be
 KEPT = 2.0  # a direction is worth a vector of its own if it is this much longer or shorter

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from storax.pytrees import Pytree
-from storax.samplers.rounding import sum_of_rows
+from storax.samplers.driving.rounding import sum_of_rows
 
 GAMMA, T0, KAPPA = 0.05, 10.0, 0.75  # Stan's; Hoffman & Gelman 2014, sec. 3.2.1
 SETTLED = 10  # updates, before which the average is still one of long steps that were tried on purpose

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from storax.samplers.adaptation import LATE, DualAveraging, Stage
-from storax.samplers.chains import Fleet, Walk
-from storax.samplers.estimating import first_guess, metric_of
-from storax.samplers.metrics import AnyMetric, LowRank, Metric
-from storax.samplers.storing import Store
+from storax.samplers.driving.adaptation import LATE, DualAveraging, Stage
+from storax.samplers.driving.chains import Fleet, Walk
+from storax.samplers.driving.estimating import first_guess, metric_of
+from storax.samplers.driving.storing import Store
+from storax.samplers.kernels.metrics import AnyMetric, LowRank, Metric
 
 MOST_KEPT = 2**24  # numbers of positions and gradients at hand for a metric
 LOW_RANK = 32  # directions at most

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from storax.pytrees import Pytree
-from storax.samplers.integrators import Point, ValueAndGrad, leapfrog
-from storax.samplers.metrics import AnyMetric
+from storax.samplers.kernels.integrators import Point, ValueAndGrad, leapfrog
+from storax.samplers.kernels.metrics import AnyMetric
 
 MAX_ENERGY_ERROR = 1000.0  # beyond it a trajectory has left the level set: a divergence (Stan's limit)
 

@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from storax.samplers.chains import Walk
-from storax.samplers.integrators import ValueAndGrad
+from storax.samplers.driving.chains import Walk
+from storax.samplers.kernels.integrators import ValueAndGrad
 
 MANY = 4096  # addends, from which on 32 bits need this
 

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from storax.pytrees import Pytree
-from storax.samplers.adaptation import DualAveraging, search
-from storax.samplers.integrators import ValueAndGrad
-from storax.samplers.metrics import AnyMetric
-from storax.samplers.trajectory import Draw, choose
+from storax.samplers.driving.adaptation import DualAveraging, search
+from storax.samplers.kernels.integrators import ValueAndGrad
+from storax.samplers.kernels.metrics import AnyMetric
+from storax.samplers.kernels.trajectory import Draw, choose
 
 TRIPS = 256  # gradients in a block, for which uniforms are made at once
 
@@ -187,7 +187,7 @@ class Fleet(Pytree):
     pending: Any  # trajectories that are not complete, [chain], of the driver that keeps such; else None
     store: Any  # a `Store`, [chain]
     metric: AnyMetric  # that of all chains
-    reference: Any  # what log densities are relative to: see `storax.samplers.relative`
+    reference: Any  # what log densities are relative to: see `storax.samplers.driving.relative`
     offset: jax.Array  # the log density there
     stage: jax.Array  # of the plan; behind the last one of the warm-up is the sampling
     end: jax.Array  # draws in all at the end of this stage

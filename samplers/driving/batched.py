@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from storax.pytrees import Pytree
-from storax.samplers.chains import (
+from storax.samplers.driving.chains import (
     TRIPS,
     Fleet,
     Shelf,
@@ -26,9 +26,9 @@ from storax.samplers.chains import (
     supply_of_draws,
     with_uniforms,
 )  # fmt: skip
-from storax.samplers.integrators import ValueAndGrad
-from storax.samplers.packing import Packing
-from storax.samplers.trajectory import choose
+from storax.samplers.driving.packing import Packing
+from storax.samplers.kernels.integrators import ValueAndGrad
+from storax.samplers.kernels.trajectory import choose
 
 
 class Pending(Pytree):

@@ -12,15 +12,15 @@ from jax import lax
 from jax.sharding import Mesh
 
 from storax.pytrees import Pytree
-from storax.samplers import batched, sequential
-from storax.samplers.adaptation import OPEN_ENDED, Stage, schedule
-from storax.samplers.chains import Fleet, Walk, rows_at_hand, start_walk
-from storax.samplers.metrics import AnyMetric
-from storax.samplers.relative import anew, evaluate, offset_of, reference_at
-from storax.samplers.sharding import apart, fewest, over_devices, together
-from storax.samplers.storing import empty_store
-from storax.samplers.trajectory import Draw
-from storax.samplers.warmup import first_metric, has_settled, history_length, meet, settle
+from storax.samplers.driving import batched, sequential
+from storax.samplers.driving.adaptation import OPEN_ENDED, Stage, schedule
+from storax.samplers.driving.chains import Fleet, Walk, rows_at_hand, start_walk
+from storax.samplers.driving.relative import anew, evaluate, offset_of, reference_at
+from storax.samplers.driving.sharding import apart, fewest, over_devices, together
+from storax.samplers.driving.storing import empty_store
+from storax.samplers.driving.warmup import first_metric, has_settled, history_length, meet, settle
+from storax.samplers.kernels.metrics import AnyMetric
+from storax.samplers.kernels.trajectory import Draw
 
 
 class Plan(NamedTuple):
@@ -188,7 +188,7 @@ def run(
     To be jitted by the caller.  Both drivers give the same draws, up to rounding.
 
     Args:
-        log_density: position `[d]` to a scalar, or a `storax.samplers.relative.Relative`.
+        log_density: position `[d]` to a scalar, or a `storax.samplers.driving.relative.Relative`.
         keys: `[chain]`.
         initial: where chains start, `[chain, d]`, or those with their densities and gradients, a `Draw`; these must be
             finite.
@@ -198,7 +198,7 @@ def run(
         driver: "sequential" or "batched".
 
     >>> import jax, jax.numpy as jnp
-    >>> from storax.samplers.nuts import nuts
+    >>> from storax.samplers.kernels.nuts import nuts
     >>> result = run(lambda q: -0.5 * (q * q).sum(), jax.random.split(jax.random.key(0), 2), jnp.zeros((2, 3)),
     ...              kernel=nuts(), num_warmup=100, num_samples=50)
     >>> result.positions.shape, result.stats["n_steps"].shape, result.warmup_stats["lp"].shape

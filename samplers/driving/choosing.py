@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from storax.jaxprs import equations, sub_jaxprs
-from storax.samplers.natively import without_scatters
+from storax.samplers.driving.natively import without_scatters
 from storax.tuning import BYTES, loops_are_native
 
 DRIVERS = ("sequential", "batched")

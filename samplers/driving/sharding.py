@@ -17,7 +17,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from storax.errors import ArgumentTypeError, SettingsError, ShapeError
-from storax.samplers.chains import Fleet
+from storax.samplers.driving.chains import Fleet
 
 CHAINS = "chains"
 

@@ -6,9 +6,9 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 from storax.errors import SamplingWarning
-from storax.samplers.kernels import Kernel
+from storax.samplers.kernels.kernel import Kernel
 from storax.samplers.posterior import Posterior
-from storax.samplers.settings import Settings
+from storax.samplers.running.settings import Settings
 from storax.sources import user_stacklevel
 
 FAR, LONG = 1e12, 1e3  # a coordinate of R^n, and a step in units of the metric, that no proper posterior asks for

@@ -11,7 +11,7 @@ import numpy as np
 
 from storax.errors import InitializationError, ObservationError, UnknownNameError, nearest
 from storax.logprob import Density
-from storax.samplers.trajectory import Draw
+from storax.samplers.kernels.trajectory import Draw
 
 TRIES = 100
 TRIES_TO_TELL = 10  # of them, as long as the energy of a start is so large that rounding hides its changes

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from storax.pytrees import Pytree, static
-from storax.samplers.integrators import ValueAndGrad
-from storax.samplers.kernels import Kernel, count
-from storax.samplers.metrics import AnyMetric
-from storax.samplers.trajectory import Draw, Leaf, Tree, begin, extend
+from storax.samplers.kernels.integrators import ValueAndGrad
+from storax.samplers.kernels.kernel import Kernel, count
+from storax.samplers.kernels.metrics import AnyMetric
+from storax.samplers.kernels.trajectory import Draw, Leaf, Tree, begin, extend
 from storax.sources import plain_errors
 
 COLUMNS: dict[str, Any] = {"lp": None, "energy": None, "energy_error": None, "diverging": bool, "undefined": bool,

@@ -2,7 +2,7 @@
 
 A kernel's transition is a state machine that takes one gradient at a time: `begin` makes a trajectory of one point,
 `extend` adds a leaf, and when it is `done` its `draw` is the next one.  Whoever drives it (a loop in `step`, or all
-chains of `storax.samplers.driver`) hands over the random numbers.
+chains of `storax.samplers.driving.driver`) hands over the random numbers.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from jax.flatten_util import ravel_pytree
 
 from storax.errors import ArgumentTypeError, SettingsError
 from storax.pytrees import Pytree, static
-from storax.samplers.integrators import ValueAndGrad
-from storax.samplers.metrics import AnyMetric, Metric
-from storax.samplers.trajectory import Draw
+from storax.samplers.kernels.integrators import ValueAndGrad
+from storax.samplers.kernels.metrics import AnyMetric, Metric
+from storax.samplers.kernels.trajectory import Draw
 
 LogDensity = Callable[[Any], jax.Array]
 
@@ -90,7 +90,7 @@ class Kernel(Pytree):
         if self.step_size is None:
             raise SettingsError(
                 f"{self.name}: a kernel that is stepped by hand needs a step size, {self.name}(step_size=0.1, "
-                "inverse_mass_matrix=...); sx.mcmc and storax.samplers.driver.run find one in their warm-up."
+                "inverse_mass_matrix=...); sx.mcmc and storax.samplers.driving.driver.run find one in their warm-up."
             )
         flat, _ = _flatten(position)
         value, gradient = jax.value_and_grad(lambda x: log_density(x).astype(flat.dtype))(position)
@@ -103,7 +103,7 @@ class Kernel(Pytree):
         Pure: may be jitted, vmapped over chains (states, keys) and scanned.
 
         >>> import jax, jax.numpy as jnp
-        >>> from storax.samplers.nuts import nuts
+        >>> from storax.samplers.kernels.nuts import nuts
         >>> kernel = nuts(step_size=0.5)
         >>> log_density = lambda x: -0.5 * (x["a"] ** 2 + x["b"] ** 2)
         >>> state = kernel.init({"a": 1.0, "b": 2.0}, log_density)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from storax.samplers.chains import (
+from storax.samplers.driving.chains import (
     TRIPS,
     Fleet,
     Shelf,
@@ -21,10 +21,10 @@ from storax.samplers.chains import (
     supply_of_draws,
     with_uniforms,
 )  # fmt: skip
-from storax.samplers.integrators import ValueAndGrad
-from storax.samplers.metrics import AnyMetric
-from storax.samplers.natively import without_scatters
-from storax.samplers.storing import Store
+from storax.samplers.driving.natively import without_scatters
+from storax.samplers.driving.storing import Store
+from storax.samplers.kernels.integrators import ValueAndGrad
+from storax.samplers.kernels.metrics import AnyMetric
 
 
 def go_on(value_and_grad: ValueAndGrad, kernel: Any, fleet: Fleet, until: jax.Array) -> Fleet:
