@@ -160,7 +160,8 @@ def _run(
     posterior = Posterior(
         {n: keeper.samples[n] for n in order if n in keeper.samples}, keeper.stats, keeper.warmup_stats, dims,
         {"driver": program.driver, "kernel": kernel.name, "complete": complete},
-        divergences=keeper.divergences, moments=keeper.moments, groups=lambda: {"observed_data": observed_data(model, staged)},
+        divergences=keeper.divergences, moments=keeper.moments,
+        groups=lambda: {"observed_data": observed_data(model, staged)},
     )  # fmt: skip
     empty = [i.site.label for i in density.sites.values() if i.site.observed and 0 in i.shape and not i.site.is_factor]
     warn_about(posterior, keeper.farthest, settings, kernel, empty)
