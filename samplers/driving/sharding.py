@@ -146,7 +146,7 @@ def shard_rows(mesh: Mesh, *arrays: Any, axis: str = "data") -> tuple[jax.Array,
     >>> y, real = sx.shard_rows(mesh, np.array([0.5, 1.5, 1.0]))
     >>> def model(y, real):
     ...     mu = sx.sample("mu", sx.Normal(0.0, 1.0))
-    ...     sx.sample("y", sx.Normal(mu, 1.0).mask(real), obs=y)
+    ...     sx.sample("y", sx.Normal(mu, 1.0).expand(y.shape).mask(real), obs=y)
     >>> bool(abs(sx.mcmc(model, num_samples=500)(0, y, real)["mu"].mean() - 0.75) < 0.1)
     True
     """

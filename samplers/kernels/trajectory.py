@@ -209,6 +209,7 @@ def _merge_turns(metric: AnyMetric, left: Leaf, right: Leaf, last: jax.Array, rh
 def turning(metric: AnyMetric, first: jax.Array, last: jax.Array, rho: jax.Array) -> jax.Array:
     """Whether a stretch with these end momenta and this sum of momenta has begun to come back.
 
+    >>> from storax.samplers.kernels.metrics import Metric
     >>> metric = Metric.of(jnp.ones(1))
     >>> bool(turning(metric, jnp.array([1.0]), jnp.array([-0.5]), jnp.array([0.7])))
     True
