@@ -136,7 +136,7 @@ def _plain_rhat(x: np.ndarray) -> np.ndarray:
 def _ess(x: np.ndarray) -> np.ndarray:
     """Effective sample size, by Geyer's initial monotone sequence (eq. 10-13), as Stan and ArviZ compute it."""
     m, n, _ = x.shape
-    covariance = _autocovariance(x).mean(0)  # over chains
+    covariance = _autocovariance(x)
     within = covariance[0] * n / (n - 1)
     var_plus = covariance[0] + x.mean(1).var(0, ddof=1)
     rho = 1 - (within - covariance) / var_plus
@@ -154,27 +154,30 @@ def _ess(x: np.ndarray) -> np.ndarray:
 
 
 def _autocovariance(x: np.ndarray) -> np.ndarray:
-    """`[chain, lag, n]`, divided by the number of draws at all lags."""
+    """`[lag, n]`, the mean over chains; divided by the number of draws at all lags."""
     length = x.shape[1]
     padded = 1 << (2 * length - 1).bit_length()  # no wrapping around
     spectrum = np.fft.rfft(x - x.mean(1, keepdims=True), padded, axis=1)
-    return np.fft.irfft(spectrum * spectrum.conj(), padded, axis=1)[:, :length] / length
+    power = (spectrum.real**2 + spectrum.imag**2).mean(0)  # the transform is linear: chains are averaged before it
+    return np.fft.irfft(power, padded, axis=0)[:length] / length
 
 
 def _normal_scores(x: np.ndarray) -> np.ndarray:
     """Phi^-1 of the ranks among all draws, ties sharing their mean rank (eq. 14)."""
     size = x.shape[0] * x.shape[1]
-    flat = x.reshape(size, -1)
-    order = flat.argsort(0, kind="stable")
-    ordered = np.take_along_axis(flat, order, 0)
-    position = np.arange(size)[:, None]
-    new = np.concatenate([np.ones_like(ordered[:1], bool), ordered[1:] != ordered[:-1]])
-    first = np.maximum.accumulate(np.where(new, position, 0), axis=0)
-    ends = np.concatenate([new[1:], new[:1]])
-    last = np.minimum.accumulate(np.where(ends, position, size)[::-1], axis=0)[::-1]
-    scores = np.empty_like(flat)
-    np.put_along_axis(scores, order, _quantiles(size)[first + last], 0)
-    return scores.reshape(x.shape)
+    rows = np.ascontiguousarray(x.reshape(size, -1).T)  # [n, size]: sorted where it lies
+    order = rows.argsort(1)
+    ordered = np.take_along_axis(rows, order, 1)
+    position = np.arange(size)[None]
+    new = np.concatenate([np.ones_like(ordered[:, :1], bool), ordered[:, 1:] != ordered[:, :-1]], 1)
+    first = last = position
+    if not new.all():
+        first = np.maximum.accumulate(np.where(new, position, 0), axis=1)
+        ends = np.concatenate([new[:, 1:], new[:, :1]], 1)
+        last = np.minimum.accumulate(np.where(ends, position, size)[:, ::-1], axis=1)[:, ::-1]
+    scores = np.empty_like(rows)
+    np.put_along_axis(scores, order, np.broadcast_to(_quantiles(size)[first + last], rows.shape), 1)
+    return scores.T.reshape(x.shape)
 
 
 @lru_cache(maxsize=4)

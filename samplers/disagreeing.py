@@ -54,8 +54,10 @@ def apart(posterior: Posterior, most: int = 3) -> str:
         for c in range(chains):
             others = np.delete(x, c, axis=0)
             away = np.abs(x[c].mean(0) - others.mean((0, 1)))
-            error = np.hypot(_error(x[c : c + 1]), _error(others))
-            good = (away > FAR * error) & (away > SPREAD * within)
+            good = away > SPREAD * within
+            if good.any():
+                error = np.hypot(_error(x[c : c + 1]), _error(others))  # takes long, and is seldom asked for
+                good &= away > FAR * error
             if good.any():
                 i = int(np.argmax(np.where(good, away / within, -np.inf)))
                 found.append((c, names[i], x[c, :, i].mean(), others[..., i].mean(), int(good.sum())))

@@ -74,6 +74,11 @@ class Posterior(Mapping[str, np.ndarray]):
         self._groups = groups or {}
 
     def __getitem__(self, name: str) -> np.ndarray:
+        if name in self.moments and name not in self.samples:
+            raise UnknownNameError(
+                f"The draws of {name!r} were not kept (reduce=True): their mean, variance and R-hat are "
+                f"post.moments[{name!r}]. Run without reduce= for draws."
+            )
         if name not in self.samples:
             raise UnknownNameError(f"The posterior has no quantity named {name!r}. {nearest(name, self.samples)}")
         return self.samples[name]
@@ -169,11 +174,11 @@ class Posterior(Mapping[str, np.ndarray]):
             SettingsError: a probability outside of (0, 1).
             UnknownNameError: a name there is not.
         """
-        if self.moments and not self.samples:
-            return summarise_moments(self)
-        if names is None:
-            return summarise(self, probs)
         wanted = (names,) if isinstance(names, str) else names
+        if self.moments and not self.samples:
+            return summarise_moments(self, wanted)
+        if wanted is None:
+            return summarise(self, probs)
         return summarise(self.replaced(samples={n: self[n] for n in wanted}), probs)
 
     def diagnose(self) -> Diagnosis:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -125,11 +125,19 @@ def summarise(posterior: Posterior, probs: Sequence[float]) -> Summary:
     return Summary(names, columns)
 
 
-def summarise_moments(posterior: Posterior) -> Summary:
-    """The same of a run that kept no draws: means, standard deviations and R-hat."""
+def summarise_moments(posterior: Posterior, wanted: Iterable[str] | None = None) -> Summary:
+    """The same of a run that kept no draws: means, standard deviations and R-hat.
+
+    Raises:
+        UnknownNameError: a name there is not.
+    """
+    for name in wanted or ():
+        if name not in posterior.moments:
+            raise UnknownNameError(f"The run kept nothing of {name!r}. {nearest(name, posterior.moments)}")
     names: list[str] = []
     columns: dict[str, list[np.ndarray]] = {"mean": [], "sd": [], "rhat": []}
-    for name, m in posterior.moments.items():
+    for name in posterior.moments if wanted is None else wanted:
+        m = posterior.moments[name]
         names += [name + _index(posterior.labels(name, i)) for i in np.ndindex(m.mean.shape)]
         for column, x in (("mean", m.mean), ("sd", np.sqrt(m.variance)), ("rhat", m.rhat)):
             columns[column].append(x.ravel())

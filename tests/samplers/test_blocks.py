@@ -108,6 +108,13 @@ def test_moments_without_draws():
     reduced = sx.mcmc(model, reduce=True, **settings)(0, Y)
     assert not reduced.samples and set(reduced.moments) == {"mu", "s", "twice"}
     assert reduced.stats["lp"].shape == (4, 400)
+    assert list(reduced.summary()) == ["mu", "s", "twice"] and list(reduced.summary(names="s")) == ["s"]
+    np.testing.assert_allclose(reduced.summary()["mu"]["sd"], whole.summary()["mu"]["sd"], rtol=1e-5)
+    assert reduced.diagnose()["bulk ESS"].ok is None and reduced.diagnose()["R-hat"].ok is not None
+    with pytest.raises(UnknownNameError, match=r"not kept .*post\.moments\['mu'\]"):
+        reduced["mu"]
+    with pytest.raises(UnknownNameError, match="nothing of 'nu'"):
+        reduced.summary(names=["nu"])
     for name in whole:
         m, x = reduced.moments[name], np.asarray(whole[name], float)
         np.testing.assert_allclose(m.mean, x.mean(), rtol=1e-6)
