@@ -85,6 +85,11 @@ def compiled(
         return build(Source(model, staged))
 
     program = found(model, (fingerprint(model, staged), settings), first)
-    if all(getattr(x, "is_fully_addressable", True) for x in staged.arrays):  # else no process sees the data
+    if not any(_is_elsewhere(x) for x in staged.arrays):  # no process could look at such data
         examine(model, staged, staged.arrays)
     return program
+
+
+def _is_elsewhere(x: Any) -> bool:
+    """Whether a part of an array is with another process."""
+    return is_concrete([x]) and not getattr(x, "is_fully_addressable", True)

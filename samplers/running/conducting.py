@@ -31,7 +31,8 @@ def conduct(
     Returns:
         Whether they came there: False after an interrupt (Ctrl-C), with what was drawn until then in `keeper`.
     """
-    keys, taken = np.asarray(jax.random.key_data(fleet.keys)), 0  # the chains' own memory is reused
+    # Copied, since the chains' own memory is reused; not asked for where processes share chains.
+    keys, taken = np.asarray(jax.random.key_data(fleet.keys)) if saved is not None else None, 0
     try:
         if saved is not None:
             for made in saved.blocks():

@@ -7,8 +7,8 @@ import pytest
 
 import storax as sx
 from storax.errors import ArgumentTypeError, SamplingWarning, SettingsError, UnknownNameError
-from storax.samplers import blocks as host
 from storax.samplers.moments import Moments
+from storax.samplers.running import blocks as host
 
 pytestmark = pytest.mark.filterwarnings("ignore::storax.errors.SamplingWarning")  # runs are short on purpose
 N = sx.Normal

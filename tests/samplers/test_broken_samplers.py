@@ -7,7 +7,8 @@ from joint_laws import geweke
 from targets import drawn, errors, on_the_interval
 from test_known_answers import correlated_pair
 
-from storax.samplers import chains, trajectory
+from storax.samplers.driving import chains
+from storax.samplers.kernels import trajectory
 from storax.samplers.kernels.metrics import Metric
 from storax.samplers.kernels.nuts import nuts
 

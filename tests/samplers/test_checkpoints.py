@@ -12,7 +12,7 @@ import pytest
 
 import storax as sx
 from storax.errors import CheckpointError, SamplingWarning
-from storax.samplers import blocks as host
+from storax.samplers.running import blocks as host
 
 pytestmark = pytest.mark.filterwarnings("ignore::storax.errors.SamplingWarning")  # runs are short on purpose
 N = sx.Normal
@@ -41,8 +41,9 @@ def hasty(monkeypatch):
     monkeypatch.setattr(host, "FIRST", 16)
 
 
-@pytest.mark.parametrize("driver", ["sequential", "batched"])
-@pytest.mark.parametrize("looks", [0, 2, 8])  # before the first block, in the warm-up, behind it
+@pytest.mark.parametrize(  # before the first block, in the warm-up, behind it
+    "driver, looks", [("sequential", 0), ("sequential", 2), ("sequential", 8), ("batched", 8)]
+)
 def test_a_run_that_died_ends_as_if_it_had_not(driver, looks, tmp_path, hasty, monkeypatch):
     whole = sx.mcmc(model, driver=driver, **SETTINGS)(0, Y)
     fit = sx.mcmc(model, driver=driver, checkpoint=tmp_path / "run", **SETTINGS)
@@ -141,7 +142,7 @@ def test_nothing_is_unpickled(tmp_path):
 
 SCRIPT = """
 import sys, numpy as np, storax as sx
-from storax.samplers import blocks
+from storax.samplers.running import blocks
 blocks.PATIENCE = 0.0  # many small blocks
 def model(y):
     mu = sx.sample("mu", sx.Normal(0.0, 5.0))

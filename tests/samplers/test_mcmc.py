@@ -334,6 +334,7 @@ def test_no_warning_about_a_good_run(post):
         sx.mcmc(conjugate, num_warmup=500, num_samples=1000)(5, y)
 
 
+@pytest.mark.long
 def test_many_scalar_sites_compile_like_one_vector():
     import time
 

@@ -71,7 +71,7 @@ def test_an_impossible_addend_makes_all_impossible():
     assert f(jnp.array([1.0, 2.0])) == 6.0
 
 
-@pytest.mark.parametrize("driver", ["sequential", "batched"])
+@pytest.mark.parametrize("driver", ["sequential", pytest.param("batched", marks=pytest.mark.long)])
 def test_lp_and_energy_are_whole(driver):
     """What is reported is not relative to anything, and does not depend on when the reference moved."""
     x, y = data(5000, 2)

@@ -38,7 +38,7 @@ def in_its_own_process(body, devices=4, **environment):
     return done.stdout
 
 
-@pytest.mark.parametrize("driver", ["sequential", "batched"])
+@pytest.mark.parametrize("driver", ["sequential", pytest.param("batched", marks=pytest.mark.long)])
 def test_chains_and_data_over_devices(driver):
     """In 64 bits rounding stays small enough to compare whole runs, adaptation included."""
     in_its_own_process(f"""
@@ -57,6 +57,7 @@ def test_chains_and_data_over_devices(driver):
     """)
 
 
+@pytest.mark.long
 def test_chains_over_devices_in_32_bits():
     """Where nothing is adapted, rounding stays where it is."""
     in_its_own_process("""
