@@ -13,7 +13,7 @@ from storax.samplers.driving.natively import without_scatters
 from storax.tuning import BYTES, loops_are_native
 
 DRIVERS = ("sequential", "batched")
-LARGE_PRODUCT = 20_000  # multiply-adds, from which on a library's matrix product for all chains beats a native loop
+LARGE_PRODUCT = 50_000  # multiply-adds, from which on a library's product for all chains beats a native loop
 # What XLA does not compile into a native loop.
 CALLS = {"cholesky", "triangular_solve", "eigh", "svd", "lu", "qr", "geqrf", "householder_product", "sort", "fft",
          "custom_linear_solve", "pure_callback", "io_callback", "debug_callback", "conv_general_dilated"}  # fmt: skip
