@@ -7,6 +7,7 @@ chains of `storax.samplers.driving.driver`) hands over the random numbers.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import math
 import numbers
@@ -38,7 +39,7 @@ class State(Pytree):
     inverse_mass_matrix: jax.Array  # [d] or [d, d]
 
 
-class Kernel(Pytree):
+class Kernel(Pytree, abc.ABC):
     """Settings, and the transition of a subclass.  Equal settings are equal kernels, and hash alike.
 
     A subclass has static fields of its own, `name`, `columns`, `begin`, `extend`, `memory` and `describe`.
@@ -54,28 +55,28 @@ class Kernel(Pytree):
     name = "kernel"
 
     @property
+    @abc.abstractmethod
     def columns(self) -> dict[str, Any]:
         """Statistics of a draw, fields of what `describe` returns, and their types; None is that of the positions."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def memory(self, like: jax.Array) -> Any:
         """What a trajectory at positions `like` notes down besides; it is not emptied between two."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def begin(self, metric: AnyMetric, noise: jax.Array, draw: Draw) -> Any:
         """A trajectory of one point; `noise` is `[d]` standard normal."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def extend(
         self, value_and_grad: ValueAndGrad, metric: AnyMetric, step_size: jax.Array, uniforms: jax.Array, still: Any,
         tree: Any, memory: Any,
     ) -> tuple[Any, Any]:  # fmt: skip
         """One leaf more, which is the only one and no draw if the chain is to be `still`; `uniforms` are `[3]`."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def describe(self, tree: Any, step_size: jax.Array) -> Any:
         """The statistics of a trajectory."""
-        raise NotImplementedError
 
     def init(self, position: Any, log_density: LogDensity) -> State:
         """The state of a chain that starts at `position`, a pytree of floats.
